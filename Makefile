@@ -1,0 +1,110 @@
+# `make help` lists the targets. Each one first sets up what it needs: the package and its extras, where `python3` is.
+#
+# Where is that? The python3 on the PATH, be it a virtual or conda environment or any Python that pip may install into, so that
+# `python3 -m music_interpret.<stage>` works in the same shell. Only where the system forbids pip (PEP 668) a folder .venv is
+# made, and `make init` ends with the line that activates it. `make PYTHON=python3.12 …` takes another Python.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help init installed install demo test lint docs bench clean lock
+
+PYTHON := python3
+EXTRAS := notebook,docs,dev
+LOCKED_TORCH := torch==2.13.0
+WORKERS := 2
+
+FORBIDDEN := $(shell $(PYTHON) -c 'import os, sys, sysconfig; \
+	marker = os.path.join(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED"); \
+	allowed = os.environ.get("PIP_BREAK_SYSTEM_PACKAGES", "").lower() in ("1", "true", "yes", "on"); \
+	print("yes" if sys.prefix == sys.base_prefix and os.path.exists(marker) and not allowed else "no")' 2>/dev/null)
+PY := $(if $(filter yes,$(FORBIDDEN)),.venv/bin/python3,$(PYTHON))
+
+define OLD_ENOUGH
+import sys
+if sys.version_info < (3, 11):
+    sys.exit("error: this is Python %d.%d; right is 3.11 or newer (make PYTHON=python3.12 ...)" % sys.version_info[:2])
+endef
+
+# One stamp for each environment: it holds as long as our metadata there and the files that say what to install are the same.
+define STAMP
+import hashlib, importlib.metadata, pathlib, sys
+stamp = pathlib.Path(".make", hashlib.sha256(sys.prefix.encode()).hexdigest()[:16])
+try:
+    found = importlib.metadata.distribution("music-interpret")
+except importlib.metadata.PackageNotFoundError:
+    sys.exit(1)
+folder = found.locate_file("music_interpret-%s.dist-info" % found.version)
+sources = "".join(map(pathlib.Path.read_text, map(pathlib.Path, sys.argv[2:])))
+state = "%s %s %d\n" % (sys.executable, hashlib.sha256(sources.encode()).hexdigest(), folder.stat().st_mtime_ns)
+if sys.argv[1] == "check":
+    sys.exit(not stamp.is_file() or stamp.read_text() != state)
+stamp.parent.mkdir(exist_ok=True)
+stamp.write_text(state)
+endef
+SOURCES := pyproject.toml constraints.txt music_interpret/__init__.py
+
+export OLD_ENOUGH STAMP
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+export NO_MKDOCS_2_WARNING := 1
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
+
+init: installed ## install the package with everything it needs; make data/, models/ and reports/
+	@mkdir -p data models reports
+ifeq ($(FORBIDDEN),yes)
+	@echo "This system's own Python takes no packages; they are in .venv. Type this once in each shell:"
+	@echo "source .venv/bin/activate"
+else
+	@command -v tensorboard >/dev/null || echo "note: put $$($(PY) -c 'import sysconfig; print(sysconfig.get_path("scripts"))')" \
+		"on your PATH for the commands jupyter, tensorboard and mkdocs"
+	@echo "ready: try make demo, or music-interpret --help"
+endif
+
+installed:
+	@$(PYTHON) -c "$$OLD_ENOUGH"
+	@$(PY) -c "$$STAMP" check $(SOURCES) 2>/dev/null || $(MAKE) --no-print-directory install
+
+install:
+ifeq ($(FORBIDDEN),yes)
+	@[ -x .venv/bin/python3 ] || $(PYTHON) -m venv .venv || \
+		{ echo "error: cannot make .venv; on Debian and Ubuntu, apt install python3-venv helps" >&2; rm -rf .venv; exit 1; }
+endif
+	@$(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip
+	@echo "installing the package and its extras with $$($(PY) -c 'import sys; print(sys.executable)') (minutes, the first time)"
+	@$(PY) -m pip install --quiet --constraint constraints.txt --editable ".[$(EXTRAS)]"
+	@if command -v pyenv >/dev/null; then pyenv rehash; fi
+	@$(PY) -c "$$STAMP" write $(SOURCES)
+
+demo: installed ## the whole path on a built-in model and real music, with no network
+	@$(PY) -m music_interpret.demo
+
+test: installed ## all tests
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS)
+
+lint: installed ## style and types
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+docs: installed ## the documentation as HTML in site/
+	$(PY) -m mkdocs build --strict
+
+bench: installed ## every benchmark, one after the other
+	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(PY) "$$script"; done
+
+clean: ## remove what can be made again; data/, models/, reports/ and environments stay
+	rm -rf .make .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist site
+	find music_interpret tests benchmarks scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Make it with the oldest Python that pyproject.toml allows: some packages leave out early patch releases of it.
+lock: ## make constraints.txt again, from the newest versions that fit pyproject.toml
+	$(PYTHON) -c "$$OLD_ENOUGH"
+	$(PYTHON) -m venv --clear .make/lock
+	.make/lock/bin/python3 -m pip install "$(LOCKED_TORCH)"
+	.make/lock/bin/python3 -m pip install "$(LOCKED_TORCH)" ".[$(EXTRAS)]"
+	@{ sed -n '/^#/p' constraints.txt; \
+		.make/lock/bin/python3 -m pip freeze --all --exclude pip --exclude music-interpret | sed 's/+.*//'; } > .make/constraints.txt
+	@mv .make/constraints.txt constraints.txt
+	rm -rf .make/lock

@@ -1,0 +1,3 @@
+from music_interpret.cli import main
+
+main()

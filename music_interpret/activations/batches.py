@@ -1,0 +1,103 @@
+"""Shuffled batches of activations at memory speed, in an order that is a pure function of the seed.
+
+A split's tokens are runs of neighbouring token ids. They are cut into chunks, and each epoch puts the chunks into a
+new random order and fills a buffer with one group of them after the other; rows are shuffled within the buffer. When
+the buffer holds the whole split (the usual case) that is a full shuffle of rows in memory; a larger set is read in
+chunk-sized sequential pieces and never needs more memory than the buffer. Any batch can be reached without replaying
+those before it, which is what makes resuming exact.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from music_interpret.activations.store import LayerActivations
+
+CHUNK_TOKENS = 2048
+
+
+class ShuffledBatches:
+    """Batches of raw activations, (batch_size, d_model), in the store's own number type."""
+
+    def __init__(
+        self, layer: LayerActivations, runs: np.ndarray, *, batch_size: int, seed: int, buffer_tokens: int
+    ) -> None:
+        """Args:
+        layer: the activations.
+        runs: token ids as (start, stop) pairs, (n_runs, 2), as `SongTable.runs` gives them.
+        batch_size: rows a batch; a last, smaller batch of an epoch is left out. Cut to the number of rows there are.
+        seed: fixes the order.
+        buffer_tokens: rows held in memory at a time.
+        """
+        self.layer = layer
+        self.seed = seed
+        self.buffer_tokens = max(buffer_tokens, CHUNK_TOKENS)
+        pieces = [
+            np.stack([starts, np.minimum(starts + CHUNK_TOKENS, stop)], axis=1)
+            for start, stop in runs
+            for starts in [np.arange(start, stop, CHUNK_TOKENS)]
+        ]
+        self.chunks = np.concatenate(pieces) if pieces else np.zeros((0, 2), np.int64)
+        self.n_tokens = int((self.chunks[:, 1] - self.chunks[:, 0]).sum())
+        self.batch_size = min(batch_size, self.n_tokens)
+        self._whole: Tensor | None = None
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return self.n_tokens // self.batch_size
+
+    def epoch(self, epoch: int, first_batch: int = 0) -> Iterator[Tensor]:
+        """Batches of one epoch from number `first_batch` on."""
+        position = first_batch * self.batch_size
+        end = len(self) * self.batch_size
+        tail: Tensor | None = None
+        for start, rows, order in self._groups(epoch, position):
+            here = position - start
+            while position < end and here + self.batch_size - (0 if tail is None else len(tail)) <= len(order):
+                take = self.batch_size - (0 if tail is None else len(tail))
+                batch = rows.index_select(0, order[here : here + take])
+                yield batch if tail is None else torch.cat([tail, batch])
+                position, here, tail = position + take, here + take, None
+            rest = rows.index_select(0, order[here:])
+            position += len(rest)
+            tail = rest if tail is None else torch.cat([tail, rest])
+
+    def _groups(self, epoch: int, position: int) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """(place of its first row in the epoch, rows, their order) of each buffer that lies past `position`."""
+        rng = np.random.default_rng([self.seed, epoch])
+        whole = self.n_tokens <= self.buffer_tokens
+        chunks = self.chunks if whole else self.chunks[rng.permutation(len(self.chunks))]
+        lengths = chunks[:, 1] - chunks[:, 0]
+        group = (np.cumsum(lengths) - 1) // self.buffer_tokens
+        start = 0
+        for number in range(int(group[-1]) + 1):
+            mine = chunks[group == number]
+            size = int((mine[:, 1] - mine[:, 0]).sum())
+            if start + size > position:
+                order = torch.from_numpy(np.random.default_rng([self.seed, epoch, number]).permutation(size))
+                yield start, self._load_whole(mine) if whole else self._load(mine), order
+            start += size
+
+    def _load_whole(self, chunks: np.ndarray) -> Tensor:
+        if self._whole is None:
+            self._whole = self._load(chunks)
+        return self._whole
+
+    def _load(self, chunks: np.ndarray) -> Tensor:
+        size = int((chunks[:, 1] - chunks[:, 0]).sum())
+        shard = self.layer.shards[0]
+        buffer = np.empty((size, shard.shape[1]), shard.dtype)
+        place = 0
+        for start, stop in chunks:
+            buffer[place : place + stop - start] = self.layer.read(start, stop)
+            place += stop - start
+        return torch.from_numpy(buffer)
+
+
+def sequential_batches(layer: LayerActivations, runs: np.ndarray, batch_size: int) -> Iterator[Tensor]:
+    """Every row of the runs once, in order, in batches of at most `batch_size`, in the store's own number type."""
+    for start, stop in runs:
+        for first in range(start, stop, batch_size):
+            yield torch.from_numpy(np.array(layer.read(first, min(first + batch_size, stop))))

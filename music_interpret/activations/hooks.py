@@ -1,0 +1,47 @@
+"""Recording what modules put out, with hooks that always let go (after baukit's `Trace`)."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+
+from torch import Tensor, nn
+
+
+class _DeepestReached(Exception):
+    """Ends a forward pass that has given all that was asked for."""
+
+
+@contextlib.contextmanager
+def record(modules: Mapping[int, nn.Module], *, stop: bool = True) -> Iterator[dict[int, Tensor]]:
+    """Collect the outputs of `modules` during one forward pass.
+
+    Args:
+        modules: layer number → module whose output is wanted; numbers in the order of the forward pass.
+        stop: leave the forward pass as soon as the last of them has run; the pass then returns nothing.
+
+    Yields:
+        A dict that the forward pass fills: layer number → output.
+
+    Raises:
+        RuntimeError: a module did not run.
+    """
+    outputs: dict[int, Tensor] = {}
+    deepest = max(modules)
+
+    def keep(number: int):
+        def hook(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+            outputs[number] = output
+            if stop and number == deepest:
+                raise _DeepestReached
+
+        return hook
+
+    handles = [module.register_forward_hook(keep(number)) for number, module in modules.items()]
+    try:
+        with contextlib.suppress(_DeepestReached):
+            yield outputs
+        missing = sorted(set(modules) - set(outputs))
+        if missing:
+            raise RuntimeError(f"layers {missing} did not run in the forward pass")
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -1,0 +1,248 @@
+"""The activation store: one row for each token, the same row number (token id) in every layer.
+
+    data/activations/<dataset>_<data_repr>_residual/
+        manifest.json   what made it: model, data, sizes           encoding.json   the tables of the codes
+        codes.npy       int16 (n_tokens, 6)                        songs.csv       name, first_token, n_tokens, split
+        layer_007/      layer.json, raw/shard_0000.npy …           each shard (shard_tokens, d_model), the last shorter
+
+Lengths are known once songs are encoded, so shards have their full size before the first row is written, and batches
+may come in any order. A layer is whole when its `layer.json` says `finished`.
+"""
+
+import csv
+import errno
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from music_interpret import files
+from music_interpret.errors import InputError
+from music_interpret.music.dataset import SPLITS, Split
+from music_interpret.music.encoding import Encoding
+from music_interpret.paths import layer_name
+
+FORMAT = 1
+
+
+class SongTable(NamedTuple):
+    """Which token ids belong to which song; songs lie one after the other."""
+
+    names: list[str]
+    """Name of each song."""
+    first_token: np.ndarray
+    """Token id of each song's first token, int64 (n_songs,)."""
+    n_tokens: np.ndarray
+    """Length of each song in tokens, int64 (n_songs,)."""
+    splits: np.ndarray
+    """Split of each song, strings (n_songs,)."""
+
+    def song_of(self, token_ids: np.ndarray) -> np.ndarray:
+        """Song number of each token id."""
+        return np.searchsorted(self.first_token, token_ids, side="right") - 1
+
+    def runs(self, split: Split | None) -> np.ndarray:
+        """Token ids of a split (None: of all songs) as runs (start, stop) of neighbouring songs, int64 (n_runs, 2)."""
+        chosen = np.ones(len(self.names), bool) if split is None else self.splits == split
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], chosen.astype(np.int8), [0]])))
+        ends = np.append(self.first_token, self.first_token[-1] + self.n_tokens[-1])
+        return ends[edges].reshape(-1, 2)
+
+    def to_csv(self) -> str:
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["name", "first_token", "n_tokens", "split"])
+        writer.writerows(zip(self.names, self.first_token.tolist(), self.n_tokens.tolist(), self.splits, strict=True))
+        return text.getvalue()
+
+    @classmethod
+    def read(cls, path: Path) -> "SongTable":
+        try:
+            with open(path, newline="", encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
+            table = cls(
+                [row["name"] for row in rows],
+                np.array([int(row["first_token"]) for row in rows], np.int64),
+                np.array([int(row["n_tokens"]) for row in rows], np.int64),
+                np.array([row["split"] for row in rows]),
+            )
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{path} is not a table of songs ({type(error).__name__}: {error})") from None
+        if (
+            not rows
+            or (table.first_token[1:] != np.cumsum(table.n_tokens)[:-1]).any()
+            or set(table.splits) - set(SPLITS)
+        ):
+            raise InputError(f"{path} is damaged: songs do not follow each other; extract again with --overwrite")
+        return table
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActivationSet:
+    """An opened store: what is the same for all layers."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    songs: SongTable
+    codes: np.ndarray
+    """Codes of every token, int16 (n_tokens, 6), memory-mapped."""
+
+    @property
+    def n_tokens(self) -> int:
+        return int(self.manifest["n_tokens"])
+
+    @property
+    def d_model(self) -> int:
+        return int(self.manifest["d_model"])
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What later stages note down and compare: the model and the tokens."""
+        return {key: self.manifest[key] for key in ("model_sha256", "codes_sha256")}
+
+    def encoding(self) -> Encoding:
+        return Encoding.load(self.folder / "encoding.json")
+
+    def extracted_layers(self) -> list[int]:
+        """Numbers of the finished layers."""
+        found = sorted(self.folder.glob("layer_*/layer.json"))
+        return [int(path.parent.name.removeprefix("layer_")) for path in found if files.read_json(path).get("finished")]
+
+    def layer(self, layer: int) -> "LayerActivations":
+        """Open one layer; InputError if it is missing, unfinished or damaged."""
+        path = self.folder / layer_name(layer) / "layer.json"
+        if not path.is_file() or not files.read_json(path).get("finished"):
+            state = "was not finished" if path.is_file() else "is not there"
+            have = ", ".join(map(str, self.extracted_layers())) or "none"
+            name = f"{self.manifest['dataset_name']} {self.manifest['data_repr']} --layers {layer}"
+            raise InputError(
+                f"layer {layer} {state} in {self.folder} (finished: {have}); "
+                f"run: python3 -m music_interpret.activation_extraction {name}"
+            )
+        return LayerActivations.open(path.parent, files.read_json(path), self)
+
+
+def open_set(folder: Path, dataset_name: str = "", data_repr: str = "") -> ActivationSet:
+    """Open a store; InputError if it is missing or its parts do not fit together."""
+    if not (folder / "manifest.json").is_file():
+        command = f"python3 -m music_interpret.activation_extraction {dataset_name} {data_repr} --layers 0"
+        raise InputError(f"no activations in {folder}; run first: {' '.join(command.split())} (or the layer you want)")
+    manifest = files.read_json(folder / "manifest.json")
+    if manifest.get("format") != FORMAT:
+        raise InputError(f"{folder} has store format {manifest.get('format')}; this version reads format {FORMAT}")
+    songs = SongTable.read(folder / "songs.csv")
+    try:
+        codes = np.load(folder / "codes.npy", mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder / 'codes.npy'} is damaged ({error}); extract again with --overwrite") from None
+    if len(codes) != manifest["n_tokens"] or songs.n_tokens.sum() != manifest["n_tokens"]:
+        raise InputError(
+            f"{folder} is damaged: manifest, codes and songs differ in length; extract again with --overwrite"
+        )
+    return ActivationSet(folder=folder, manifest=manifest, songs=songs, codes=codes)
+
+
+def shard_path(layer_folder: Path, number: int, kind: str = "raw") -> Path:
+    return layer_folder / kind / f"shard_{number:04d}.npy"
+
+
+def shard_rows(n_tokens: int, shard_tokens: int) -> list[int]:
+    """Number of rows of each shard."""
+    return [min(shard_tokens, n_tokens - first) for first in range(0, n_tokens, shard_tokens)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerActivations:
+    """One layer's rows over all shards, memory-mapped; nothing is read before it is asked for."""
+
+    folder: Path
+    shards: list[np.ndarray]
+    shard_tokens: int
+    meta: dict[str, Any]
+
+    @classmethod
+    def open(cls, folder: Path, meta: dict[str, Any], owner: ActivationSet) -> "LayerActivations":
+        shards = []
+        shard_tokens = int(owner.manifest["shard_tokens"])
+        for number, rows in enumerate(shard_rows(owner.n_tokens, shard_tokens)):
+            path = shard_path(folder, number)
+            right = f"right is {meta['dtype']} ({rows}, {owner.d_model}); extract this layer again with --overwrite"
+            try:
+                shard = np.load(path, mmap_mode="r", allow_pickle=False)
+            except FileNotFoundError:
+                raise InputError(f"missing shard {path}; {right}") from None
+            except (OSError, ValueError) as error:
+                raise InputError(f"shard {path} is truncated or damaged ({error}); {right}") from None
+            if shard.shape != (rows, owner.d_model) or shard.dtype != meta["dtype"]:
+                raise InputError(f"shard {path} is {shard.dtype} {shard.shape}; {right}")
+            shards.append(shard)
+        return cls(folder=folder, shards=shards, shard_tokens=shard_tokens, meta=meta)
+
+    def __len__(self) -> int:
+        return sum(len(shard) for shard in self.shards)
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """Rows of the token ids start … stop − 1, (stop − start, d_model); a view where one shard holds them all."""
+        first, last = start // self.shard_tokens, (stop - 1) // self.shard_tokens
+        if first == last:
+            base = first * self.shard_tokens
+            return self.shards[first][start - base : stop - base]
+        pieces = []
+        for number in range(first, last + 1):
+            base = number * self.shard_tokens
+            pieces.append(self.shards[number][max(start - base, 0) : stop - base])
+        return np.concatenate(pieces)
+
+
+class ShardWriter:
+    """Writes rows of one layer in place, by token id."""
+
+    def __init__(self, folder: Path, n_tokens: int, shard_tokens: int, d_model: int, dtype: str) -> None:
+        self.shard_tokens = shard_tokens
+        self.row_bytes = d_model * np.dtype(dtype).itemsize
+        self.files: list[Any] = []
+        self.starts: list[int] = []
+        for number, rows in enumerate(shard_rows(n_tokens, shard_tokens)):
+            path = shard_path(folder, number)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            header = io.BytesIO()
+            np.lib.format.write_array_header_1_0(
+                header, {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": (rows, d_model)}
+            )
+            self._lay_out(path, header.getvalue(), rows)
+
+    def _lay_out(self, path: Path, header: bytes, rows: int) -> None:
+        """Open a shard at its full size, made new or as an interrupted run left it."""
+        size = len(header) + rows * self.row_bytes
+        file = open(path, "r+b" if path.exists() else "w+b", buffering=0)  # noqa: SIM115 - closed in close()
+        self.files.append(file)
+        self.starts.append(len(header))
+        if os.fstat(file.fileno()).st_size != size:
+            try:
+                # Reserving the blocks now tells of a full disk before hours of work, not after.
+                os.posix_fallocate(file.fileno(), 0, size)
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, str(path)) from None
+        os.pwrite(file.fileno(), header, 0)
+
+    def write(self, first_token: int, rows: np.ndarray) -> None:
+        """Write consecutive rows, starting at a token id."""
+        rows = np.ascontiguousarray(rows)
+        while len(rows):
+            number, place = divmod(first_token, self.shard_tokens)
+            here = rows[: self.shard_tokens - place]
+            written = os.pwrite(self.files[number].fileno(), here.data, self.starts[number] + place * self.row_bytes)
+            if written != here.nbytes:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.files[number].name)
+            first_token, rows = first_token + len(here), rows[len(here) :]
+
+    def sync(self) -> None:
+        for file in self.files:
+            os.fdatasync(file.fileno())
+
+    def close(self) -> None:
+        for file in self.files:
+            file.close()

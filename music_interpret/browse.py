@@ -1,0 +1,94 @@
+"""Stage: read the features of an indexed run as text (`music-interpret features`), at once: it needs no torch."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from music_interpret import paths
+from music_interpret.config import positional
+from music_interpret.errors import InputError
+from music_interpret.features.index import QUANTILES, FeatureIndex, open_index
+from music_interpret.features.reading import examples, short_tokens, to_text
+from music_interpret.features.run import open_activations, read_training_args
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrowseConfig:
+    """List the latents of a run with their top tokens, or show one latent's top tokens in context."""
+
+    run: str = positional()
+    """Run folder `reports/<series>/<experiment>/layer_007`; `reports/` and an only layer may be left out."""
+    latent: int | None = None
+    """Show this latent's top tokens in context; without it, latents are listed."""
+    top: int = 10
+    """How many top tokens to show of a latent."""
+    context: int = 5
+    """How many tokens to show before and after each top token."""
+    per_song: int | None = None
+    """At most this many top tokens of one song."""
+    sort: Literal["density", "max", "mean"] = "max"
+    """What latents are listed by, largest first."""
+    limit: int = 20
+    """How many latents to list."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("top", 1), ("context", 0), ("limit", 1), ("per_song", 1)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise InputError(f"--{name} is {value}; right is {least} or more")
+
+
+def open_run(run: str) -> FeatureIndex:
+    """The feature index of a run, given as on the command line."""
+    folder = paths.find_run(run)
+    return open_index(folder, open_activations(folder, read_training_args(folder)))
+
+
+def browse(config: BrowseConfig) -> None:
+    """Print a list of latents, or one latent's top tokens.
+
+    Raises:
+        InputError: no such run or latent, or no index.
+    """
+    index = open_run(config.run)
+    print(list_latents(index, config) if config.latent is None else show_latent(index, config.latent, config))
+
+
+def list_latents(index: FeatureIndex, config: BrowseConfig) -> str:
+    """A table of live latents, largest first by `config.sort`, with their top tokens in short."""
+    statistics = index.statistics
+    key = getattr(statistics, config.sort)
+    order = np.argsort(-key, kind="stable")
+    live = int((statistics.density > 0).sum())
+    encoding = index.activations.encoding()
+    rows = [
+        f"{live:,} of {index.d_sae:,} latents fire; by {config.sort}:",
+        " latent  density      max     mean  top tokens",
+    ]
+    for latent in order[: min(config.limit, live)].tolist():
+        tokens, _ = index.top(latent, 5, per_song=1)
+        words = ", ".join(short_tokens(encoding, index.activations.codes[tokens]))
+        density, largest, mean = (column[latent] for column in (statistics.density, statistics.max, statistics.mean))
+        rows.append(f"{latent:7d} {density:8.3%} {largest:8.3f} {mean:8.3f}  {words}")
+    return "\n".join(rows)
+
+
+def show_latent(index: FeatureIndex, latent: int, config: BrowseConfig) -> str:
+    """A latent's statistics and its top tokens in context."""
+    token_ids, _ = index.latent(latent)
+    statistics = index.statistics
+    head = f"latent {latent}: fires on {len(token_ids):,} of {index.meta['n_tokens']:,} tokens"
+    if not len(token_ids):
+        return f"{head}; it is dead"
+    quantiles = ", ".join(f"{q:.0%} {v:.3f}" for q, v in zip(QUANTILES, statistics.quantiles[latent], strict=True))
+    density, largest, mean = (column[latent] for column in (statistics.density, statistics.max, statistics.mean))
+    numbers = f"density {density:.3%}, max {largest:.3f}, mean {mean:.3f}, quantiles {quantiles}"
+    found = examples(index, latent, config.top, config.context, per_song=config.per_song)
+    return "\n\n".join([f"{head}\n{numbers}", *(to_text(example, rank) for rank, example in enumerate(found, start=1))])
+
+
+if __name__ == "__main__":
+    from music_interpret.cli import main_of
+
+    main_of("features")

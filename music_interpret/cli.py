@@ -1,0 +1,90 @@
+"""The command line: one table from commands to stages.
+
+`music-interpret <command>` and `python -m music_interpret.<stage>` are the same function. A stage's module is
+imported only when its command runs, so that `--help` does not wait for torch.
+"""
+
+import errno
+import importlib
+import os
+import sys
+from typing import NamedTuple
+
+from music_interpret.errors import InputError
+
+
+class Stage(NamedTuple):
+    """One command: the module it lives in, its config dataclass, its function, and what it does."""
+
+    module: str
+    config: str
+    function: str
+    help: str
+
+
+STAGES = {
+    "ingest": Stage("ingest", "IngestConfig", "ingest", "scores (MIDI, MusicXML, kern, ABC) to note arrays"),
+    "extract": Stage("activation_extraction", "ExtractionConfig", "extract", "what the model computes on every token"),
+    "preprocess": Stage("preprocess", "PreprocessConfig", "preprocess", "normalisation statistics of activations"),
+    "train": Stage("train", "TrainConfig", "train", "a sparse autoencoder of a layer's activations"),
+    "index": Stage("index", "IndexConfig", "build_index", "every latent's tokens, values and statistics"),
+    "features": Stage("browse", "BrowseConfig", "browse", "read which tokens fire which latents"),
+    "demo": Stage("demo", "DemoConfig", "demo", "all of it on a built-in model and real music"),
+}
+
+
+def usage() -> str:
+    lines = [f"  {name:<11} {stage.help}" for name, stage in STAGES.items()]
+    return "\n".join(
+        ["usage: music-interpret <command> [options]", "", "commands:", *lines, ""]
+        + ["music-interpret <command> --help lists a command's options; music-interpret --version the version."]
+    )
+
+
+def run(command: str, argv: list[str], prog: str) -> int:
+    """Run one stage on command-line words and return the exit code."""
+    from music_interpret import config
+
+    stage = STAGES[command]
+    try:
+        module = importlib.import_module(f"music_interpret.{stage.module}")
+        arguments = config.parse(getattr(module, stage.config), argv, prog)
+        getattr(module, stage.function)(arguments)
+    except InputError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS):
+            raise
+        print(f"error: {os.strerror(error.errno).lower()}: {error.filename or 'a file'}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as stop:
+        print(f"\ninterrupted{': ' + str(stop) if str(stop) else ''}", file=sys.stderr)
+        return 130
+    return 0
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Entry point of `music-interpret`."""
+    words = sys.argv[1:] if argv is None else argv
+    command = words[0] if words else "--help"
+    if command in ("--help", "-h", "help"):
+        print(usage())
+        sys.exit(0)
+    if command == "--version":
+        from music_interpret import __version__
+
+        print(__version__)
+        sys.exit(0)
+    if command not in STAGES:
+        print(f"error: unknown command {command!r}; there are: {', '.join(STAGES)}", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(run(command, words[1:], f"music-interpret {command}"))
+
+
+def main_of(command: str) -> None:
+    """Entry point of `python -m music_interpret.<stage>`."""
+    sys.exit(run(command, sys.argv[1:], f"python3 -m music_interpret.{STAGES[command].module}"))

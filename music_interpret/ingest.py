@@ -1,0 +1,316 @@
+"""Ingest: scores to note arrays, `data/base/<dataset_name>/{notes/**.npy, notes/encoding.json, names.txt}`.
+
+What a file's notes are, `music/scores.py` says; what its song is called, `music/score_sources.py`. A file with several
+works gives `<name>-0`, `<name>-1`, …
+
+`ingest.jsonl` keeps what came of each file while the work goes on, so that a killed run goes on where it was; when all
+is done it gives way to `ingest.json`: what made the folder, and which files were broken.
+"""
+
+import contextlib
+import errno
+import importlib.metadata
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO
+
+import tqdm
+
+from music_interpret import __version__, files, paths
+from music_interpret.config import as_dict, positional
+from music_interpret.errors import InputError
+from music_interpret.music.encoding import mmt_encoding
+from music_interpret.music.score_readers import Answer, read_scores
+from music_interpret.music.score_sources import ScoreFile, find_scores, listing_sha256
+from music_interpret.music.scores import polyphony
+
+MIN_POLYPHONY = 0.1
+"""A song is polyphonic if two notes or more sound in this share of its sounding time."""
+Outcome = dict[str, Any]
+"""What came of one file: file, songs (name, number of notes), too_short, monophonic, broken (why, or None)."""
+MANIFEST, JOURNAL = "ingest.json", "ingest.jsonl"
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestConfig:
+    """Turn scores into a data set of note arrays that the model reads."""
+
+    source: str = positional()
+    """a score, a folder of scores (with its subfolders), or music21:<corpus> for one that music21 brings along, such as
+    music21:bach; MIDI (.mid .midi), MusicXML (.mxl .musicxml .xml), Humdrum kern (.krn) and ABC (.abc) are read"""
+    dataset_name: str = positional()
+    """name of the data set; it is written to data/base/<dataset_name>"""
+    resolution: int = 12
+    """time steps a beat (a quarter note): 12 or 24"""
+    min_notes: int = 50
+    """leave out songs with fewer notes"""
+    polyphonic: bool = False
+    """leave out songs in which several notes sound at once for less than a tenth of the time"""
+    limit: int | None = None
+    """take at most this many songs, the first by file name (default: all)"""
+    jobs: int | None = None
+    """files to read at once (default: one for each core)"""
+    overwrite: bool = False
+    """replace a data set of this name"""
+
+    def __post_init__(self) -> None:
+        mmt_encoding(self.resolution)
+        for option, least in (("min_notes", 1), ("limit", 1), ("jobs", 1)):
+            value = getattr(self, option)
+            if value is not None and value < least:
+                raise InputError(f"--{option} is {value}; right is {least} or more")
+        name = self.dataset_name
+        if not name or name.startswith(".") or "/" in name or "\\" in name:
+            raise InputError(f"dataset_name {name!r} is not a folder name: use letters, digits, '-', '_' and '.'")
+
+
+class IngestReport(NamedTuple):
+    """What came out of a run."""
+
+    folder: Path
+    """The data set."""
+    written: int
+    """Songs written."""
+    notes: int
+    """Notes in them."""
+    too_short: int
+    """Songs left out because they have fewer than `min_notes` notes."""
+    monophonic: int
+    """Songs left out because `polyphonic` was asked for."""
+    broken: dict[str, str]
+    """Files that could not be read, relative to the source, and why."""
+
+
+def ingest(config: IngestConfig) -> IngestReport:
+    """Write the data set and print, last, what came out; InputError if no song came through."""
+    scores, default_program = find_scores(config.source)
+    folder = paths.home() / "data" / "base" / config.dataset_name
+    arguments = {k: v for k, v in as_dict(config).items() if k not in ("jobs", "overwrite")}
+    made_by = {"arguments": arguments, "source_files": len(scores), "source_sha256": listing_sha256(scores)}
+    if _is_finished(folder, made_by, config.overwrite):
+        report = _report(folder, files.read_json(folder / MANIFEST))
+        print(f"ingest: nothing to do, {_summary(report)}")
+        return report
+    try:
+        with _journal(folder, made_by) as (outcomes, journal):
+            files.write_json(folder / "notes" / "encoding.json", mmt_encoding(config.resolution))
+            _convert(config, scores, default_program, folder, outcomes, journal)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("the same command goes on where this one stopped") from None
+    report = _finish(config, folder, made_by, [outcomes[s.shown] for s in scores if s.shown in outcomes])
+    print(f"ingest: {_summary(report)}")
+    return report
+
+
+def _convert(
+    config: IngestConfig,
+    scores: list[ScoreFile],
+    default_program: int | None,
+    folder: Path,
+    outcomes: dict[str, Outcome],
+    journal: TextIO,
+) -> None:
+    """Read all scores that have no outcome yet, or those that the limit needs, and keep the outcomes."""
+    todo = [score for score in scores if score.shown not in outcomes]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    jobs = max(1, min(config.jobs or cores, len(todo)))
+    if _has_enough(scores, outcomes, config.limit):
+        return
+    answers = read_scores([score.path for score in todo], config.resolution, default_program, jobs)
+    total = min(len(scores), config.limit or len(scores))
+    bar = tqdm.tqdm(total=total, initial=len(outcomes), unit="file", desc="ingest", mininterval=0.5, dynamic_ncols=True)
+    with contextlib.closing(answers), bar:
+        for index, answer in answers:
+            score = todo[index]
+            outcome = _keep(config, score, answer, folder / "notes")
+            outcomes[score.shown] = outcome
+            journal.write(json.dumps(outcome) + "\n")
+            journal.flush()
+            bar.update()
+            if outcome["broken"]:
+                bar.write(f"ingest: skipped {score.shown}: {outcome['broken']}", file=sys.stderr)
+            if _has_enough(scores, outcomes, config.limit):
+                return
+
+
+def _keep(config: IngestConfig, score: ScoreFile, answer: Answer, notes_folder: Path) -> Outcome:
+    """Write the songs of one file that pass the filters, and say what came of it."""
+    outcome: Outcome = {"file": score.shown, "songs": [], "too_short": 0, "monophonic": 0, "broken": answer.broken}
+    for i, notes in enumerate(answer.works):
+        name = score.name if len(answer.works) == 1 else f"{score.name}-{i}"
+        if len(notes) < config.min_notes:
+            outcome["too_short"] += 1
+        elif config.polyphonic and polyphony(notes, config.resolution) < MIN_POLYPHONY:
+            outcome["monophonic"] += 1
+        else:
+            try:
+                files.write_array(notes_folder / f"{name}.npy", notes)
+            except OSError as error:
+                if error.errno != errno.ENAMETOOLONG:
+                    raise
+                return outcome | {"songs": [], "broken": "its name is too long"}
+            outcome["songs"].append([name, len(notes)])
+    return outcome
+
+
+def _has_enough(scores: list[ScoreFile], outcomes: dict[str, Outcome], limit: int | None) -> bool:
+    """Whether the files from the first to the first one not read yet give as many songs as the limit asks for."""
+    songs = 0
+    for score in scores if limit is not None else ():
+        if score.shown not in outcomes:
+            return False
+        songs += len(outcomes[score.shown]["songs"])
+        if songs >= (limit or 0):
+            return True
+    return False
+
+
+def _finish(config: IngestConfig, folder: Path, made_by: dict[str, Any], outcomes: list[Outcome]) -> IngestReport:
+    """Keep the songs within the limit, remove whatever else lies in `notes/`, and write names.txt and ingest.json."""
+    songs: list[tuple[str, int]] = []
+    counts = {"too_short": 0, "monophonic": 0}
+    broken: dict[str, str] = {}
+    for outcome in outcomes:
+        if len(songs) == config.limit:
+            break
+        room = None if config.limit is None else config.limit - len(songs)
+        songs += [(name, n_notes) for name, n_notes in outcome["songs"]][:room]
+        for key in counts:
+            counts[key] += outcome[key]
+        if outcome["broken"]:
+            broken[outcome["file"]] = outcome["broken"]
+    manifest = {
+        "music_interpret": __version__,
+        "music21": importlib.metadata.version("music21"),
+        **made_by,
+        "written": len(songs),
+        "notes": sum(n_notes for _, n_notes in songs),
+        **counts,
+        "broken": broken,
+    }
+    report = _report(folder, manifest)
+    if not songs:
+        _remove(folder)
+        raise InputError(f"no song of {config.source} came through: {_left_out(report) or 'the files hold no music'}")
+    _sweep(folder / "notes", {f"{name}.npy" for name, _ in songs} | {"encoding.json"})
+    files.write_text(folder / "names.txt", "".join(f"{name}\n" for name, _ in songs))
+    files.write_json(folder / MANIFEST, manifest)
+    (folder / JOURNAL).unlink()
+    return report
+
+
+def _report(folder: Path, manifest: dict[str, Any]) -> IngestReport:
+    return IngestReport(folder, *(manifest[key] for key in IngestReport._fields[1:]))
+
+
+def _summary(report: IngestReport) -> str:
+    left_out = _left_out(report)
+    text = f"{report.written:,} songs, {report.notes:,} notes → {report.folder / 'notes'}"
+    return f"{text} ({left_out})" if left_out else text
+
+
+def _left_out(report: IngestReport) -> str:
+    parts = [f"{report.too_short:,} too short"] if report.too_short else []
+    parts += [f"{report.monophonic:,} monophonic"] if report.monophonic else []
+    if report.broken:
+        name, reason = next(iter(report.broken.items()))
+        first = "first " if len(report.broken) > 1 else ""
+        parts.append(f"{len(report.broken):,} broken: {first}{name}: {reason}")
+    return ", ".join(parts)
+
+
+# The folder
+
+
+def _is_finished(folder: Path, made_by: dict[str, Any], overwrite: bool) -> bool:
+    """Whether the data set is there already; makes way for it if not. InputError if another one is in its place."""
+    shadow = folder.with_name(f"{folder.name}_notes")
+    if (shadow / "notes").is_dir():
+        raise InputError(f"data set {folder.name!r} lies in {shadow} already, which is read first; choose another name")
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return False
+    if (folder / MANIFEST).is_file():
+        there = files.read_json(folder / MANIFEST)
+    elif (folder / JOURNAL).is_file():
+        there = _read_journal(folder / JOURNAL)[0]
+        if there in (None, made_by):
+            return False
+    else:
+        there = {}
+    if overwrite:
+        _remove(folder)
+        return False
+    if not there:
+        raise InputError(f"{folder} is there and was not made by ingest; choose another name, or --overwrite")
+    if other := [key for key, value in made_by["arguments"].items() if there.get("arguments", {}).get(key) != value]:
+        raise InputError(f"{folder} was made with another {' and '.join(other)}; choose another name, or --overwrite")
+    if any(there.get(key) != value for key, value in made_by.items()):
+        raise InputError(
+            f"the files of the source have changed since {folder} was made; choose another name, or --overwrite"
+        )
+    (folder / JOURNAL).unlink(missing_ok=True)
+    return True
+
+
+def _remove(folder: Path) -> None:
+    """Remove a data set, the manifest first so that it is not taken for whole, and nothing else that lies there."""
+    lists = [f"{split}names.txt" for split in ("", "train-", "valid-", "test-")]
+    for name in (MANIFEST, *lists):
+        (folder / name).unlink(missing_ok=True)
+    if (folder / "notes").is_dir():
+        shutil.rmtree(folder / "notes")
+    (folder / JOURNAL).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def _sweep(notes_folder: Path, keep: set[str]) -> None:
+    """Remove what a killed run or songs beyond the limit left behind."""
+    for parent, _, names in os.walk(notes_folder, topdown=False):
+        for name in names:
+            path = Path(parent, name)
+            if path.relative_to(notes_folder).as_posix() not in keep:
+                path.unlink()
+        with contextlib.suppress(OSError):  # not empty
+            Path(parent).rmdir()
+
+
+# The journal: a line for what makes the folder, then one for each file read.
+
+
+def _read_journal(path: Path) -> tuple[dict[str, Any] | None, list[Outcome], int]:
+    """The first line, the others, and how many bytes of the journal are whole lines; a kill may have cut the last."""
+    data = path.read_bytes() if path.is_file() else b""
+    whole = data.rfind(b"\n") + 1
+    try:
+        lines = [json.loads(line) for line in data[:whole].splitlines()]
+    except ValueError:  # not ours; begin again
+        return None, [], 0
+    return (lines[0] if lines else None), lines[1:], whole
+
+
+@contextlib.contextmanager
+def _journal(folder: Path, made_by: dict[str, Any]) -> Iterator[tuple[dict[str, Outcome], TextIO]]:
+    """The outcomes of an earlier run whose songs are all there, by file, and the journal open for more."""
+    path = folder / JOURNAL
+    folder.mkdir(parents=True, exist_ok=True)
+    _, lines, whole = _read_journal(path)
+    notes = folder / "notes"
+    done = [o for o in lines if all((notes / f"{name}.npy").is_file() for name, _ in o["songs"])]
+    with open(path, "a", encoding="utf-8") as journal:
+        journal.truncate(whole)
+        if not whole:
+            journal.write(json.dumps(made_by) + "\n")
+            journal.flush()
+        yield {outcome["file"]: outcome for outcome in done}, journal
+
+
+if __name__ == "__main__":
+    from music_interpret.cli import main_of
+
+    main_of("ingest")

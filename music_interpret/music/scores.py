@@ -1,0 +1,211 @@
+"""Scores to notes: what a MIDI, MusicXML, Humdrum kern or ABC file plays, as the note arrays of `notes.py`.
+
+A beat is a quarter note, whatever the metre, and times are snapped to `resolution` steps a beat. Drums and instruments
+that MMT does not know are dropped, zero durations become one step, equal rows become one, and the first note's beat
+becomes 0 (salu133445/mmt `convert_sod.py`, `representation.py:extract_notes`, `extract.py`).
+
+MIDI: onsets and ends are snapped (round half to even), as muspy's `adjust_resolution` does.
+Others: music21 reads them. Pitches are sounding, ties are joined, grace notes and chord symbols left out, repeats not
+written out; onsets and durations are snapped, as in the data that the base model was trained on. A part without a
+program gets the one its name suggests, else the default.
+"""
+
+import functools
+import re
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from music_interpret.music.encoding import PROGRAMS
+from music_interpret.music.midi import MidiError, read_midi
+from music_interpret.music.notes import sort_notes
+
+FORMATS = {
+    ".mxl": "musicxml",
+    ".musicxml": "musicxml",
+    ".xml": "musicxml",
+    ".mid": "midi",
+    ".midi": "midi",
+    ".krn": "humdrum",
+    ".abc": "abc",
+}
+"""Format of each file suffix that is read; where one piece lies there in several, the first of these stands for it."""
+
+VOICE_PROGRAM, DRUM_CHANNEL = 52, 9
+BOWED_STRINGS = (40, 41, 42, 43)
+# Part names of singers, but not "tenor saxophone" or "bass clarinet".
+VOICE_NAME = re.compile(
+    r"^\W*(soprano|sopran|treble|alto|alt|contralto|tenore?|baritone|bass|basso|basse|[satb]|cantus|canto|quintus|quinto|"
+    r"sextus|superius|contratenor|altus|bassus|triplum|motetus|voices?|vocals?|choir|chorus|gesang|singstimme|voix|voce)\b"
+    r"(?!.*\b(sax|saxophone|flute|clarinet|trombone|guitar|drum|drums|recorder|horn|tuba|viol)\b)",
+    re.IGNORECASE,
+)
+
+
+class BrokenScore(Exception):
+    """Why a file cannot be read as music."""
+
+
+def read_works(path: Path, resolution: int, default_program: int | None = None) -> list[np.ndarray]:
+    """The works in a file (one, but for tune books), each a note array (n_notes, 5), int64, perhaps empty.
+
+    Args:
+        path: a file with one of the suffixes in `FORMATS`.
+        resolution: time steps a beat.
+        default_program: of parts with neither a program nor the name of a bowed string; None guesses from the name.
+    """
+    file_format = FORMATS[path.suffix.lower()]
+    if file_format == "midi":
+        return [_midi_notes(path, resolution)]
+    return [_stream_notes(work, resolution, default_program) for work in _parse(path, file_format)]
+
+
+def note_array(rows: np.ndarray, resolution: int) -> np.ndarray:
+    """Note array of rows (onset in steps, pitch, duration in steps, program), integers, shape (n, 4), in any order."""
+    onsets, pitches, durations, programs = rows.reshape(-1, 4).T
+    columns = (onsets // resolution, onsets % resolution, pitches, np.maximum(durations, 1), programs)
+    notes = np.stack(columns, axis=1).astype(np.int64)
+    notes = sort_notes(notes[np.isin(programs, list(PROGRAMS))])
+    if len(notes):
+        notes[:, 0] -= notes[0, 0]
+    return notes
+
+
+def polyphony(notes: np.ndarray, resolution: int) -> float:
+    """Share of a song's sounding time in which at least two notes sound, 0 to 1."""
+    if not len(notes):
+        return 0.0
+    starts = notes[:, 0] * resolution + notes[:, 1]
+    changes = np.concatenate(
+        [np.stack([starts, np.ones_like(starts)]), np.stack([starts + notes[:, 3], -np.ones_like(starts)])], 1
+    )
+    times, first = np.unique(np.sort(changes[0]), return_index=True)
+    order = np.argsort(changes[0], kind="stable")
+    sounding = np.cumsum(np.add.reduceat(changes[1][order], first))[:-1]
+    spans = np.diff(times)
+    return float(spans[sounding > 1].sum() / max(spans[sounding > 0].sum(), 1))
+
+
+def _midi_notes(path: Path, resolution: int) -> np.ndarray:
+    try:
+        ticks_per_beat, notes = read_midi(path.read_bytes())
+    except MidiError as error:
+        raise BrokenScore(str(error)) from None
+    # The same floating-point product and rounding as in muspy, so that ties between two steps fall the same way.
+    onsets, ends = np.rint(notes[:, :2] * (resolution / ticks_per_beat)).astype(np.int64).T
+    return note_array(np.stack([onsets, notes[:, 2], ends - onsets, notes[:, 3]], axis=1), resolution)
+
+
+def _parse(path: Path, file_format: str) -> list[Any]:
+    """The music21 scores in a file. music21's own cache of pickled scores is neither read nor written."""
+    from music21 import converter, stream
+
+    if path.stat().st_size == 0:
+        raise BrokenScore("the file is empty")
+    reader = converter.Converter()
+    reader.parseFileNoPickle(path.resolve(), format=file_format)
+    if isinstance(reader.stream, stream.Opus):
+        return list(reader.stream.scores)
+    return [reader.stream]
+
+
+def _stream_notes(score: Any, resolution: int, default_program: int | None) -> np.ndarray:
+    _to_sounding_pitch(score)
+    rows: list[tuple[int, int, int, int]] = []
+    for part in score.parts or [score]:
+        flat = part.flatten()
+        programs = _programs(part, flat, default_program)
+        for onset, end, pitch in _join_ties(_events(flat)):
+            program = next(p for start, p in reversed(programs) if start <= onset or start == programs[0][0])
+            if program is not None:
+                rows.append((round(onset * resolution), pitch, round((end - onset) * resolution), program))
+    return note_array(np.array(rows, np.int64), resolution)
+
+
+def _to_sounding_pitch(score: Any) -> None:
+    """Transpose clarinets, horns, … in place to what is heard."""
+    from music21 import clef, instrument
+
+    for part in score.parts:
+        octaves = [12 * getattr(found, "octaveChange", 0) for found in part.recurse().getElementsByClass(clef.Clef)[:1]]
+        for found in part.recurse().getElementsByClass(instrument.Instrument):
+            # Under a treble clef with a little 8 the pitches are already an octave down; Sibelius states it once more.
+            if (
+                found.transposition is not None
+                and found.transposition.semitones
+                and [found.transposition.semitones] == octaves
+            ):
+                found.transposition = None
+    score.toSoundingPitch(inPlace=True)
+
+
+def _events(flat: Any) -> list[tuple[Fraction, Fraction, int, str | None]]:
+    """(onset, end, pitch, tie) of every written note of a flat stream, in quarter notes, sorted; tie: start, stop, …"""
+    from music21 import harmony
+
+    events = []
+    for element in flat.notes:
+        if element.duration.isGrace or isinstance(element, harmony.ChordSymbol):
+            continue
+        # music21 mixes floats and fractions; ends must meet onsets exactly where they are meant to.
+        onset = Fraction(element.offset).limit_denominator(10080)
+        end = onset + Fraction(element.quarterLength).limit_denominator(10080)
+        for note in element.notes if element.isChord else (element,):
+            if hasattr(note, "pitch"):  # unpitched percussion has none
+                events.append((onset, end, note.pitch.midi, note.tie.type if note.tie else None))
+    return sorted(events, key=lambda event: event[:3])
+
+
+def _join_ties(events: list[tuple[Fraction, Fraction, int, str | None]]) -> list[tuple[Fraction, Fraction, int]]:
+    """Join tied notes: a tie goes to the note of the same pitch that starts where it ends, in any voice or chord.
+
+    music21's own `stripTies` loses ties where voices overlap or only some notes of a chord are tied.
+    """
+    notes: list[tuple[Fraction, Fraction, int]] = []
+    tied: dict[tuple[int, Fraction], int] = {}
+    for onset, end, pitch, tie in events:
+        index = tied.pop((pitch, onset), None)
+        if index is None:
+            index = len(notes)
+            notes.append((onset, end, pitch))
+        else:
+            notes[index] = (notes[index][0], end, pitch)
+        if tie in ("start", "continue"):
+            tied[pitch, end] = index
+    return notes
+
+
+def _programs(part: Any, flat: Any, default: int | None) -> list[tuple[float, int | None]]:
+    """(offset in quarter notes, program from there on) of a part; the program of drums is None."""
+    from music21 import instrument
+
+    programs: dict[float, int | None] = {}
+    for found in flat.getElementsByClass(instrument.Instrument):
+        programs.setdefault(found.offset, _program(found, part.partName, default))
+    return sorted(programs.items()) or [(0.0, _guess_program(part.partName or "", default))]
+
+
+def _program(instrument: Any, part_name: str | None, default: int | None) -> int | None:
+    if instrument.midiChannel == DRUM_CHANNEL:
+        return None
+    if instrument.midiProgram is not None:
+        return instrument.midiProgram
+    return _guess_program(instrument.partName or part_name or instrument.instrumentName or "", default)
+
+
+@functools.cache
+def _guess_program(name: str, default: int | None) -> int:
+    """Program of a part with only a name: bowed strings, else the default, else voices or what music21 makes of it."""
+    from music21 import instrument
+
+    if VOICE_NAME.match(name):
+        return VOICE_PROGRAM if default is None else default
+    try:
+        program = instrument.fromString(name).midiProgram
+    except instrument.InstrumentException:
+        program = None
+    if program is not None and (default is None or program in BOWED_STRINGS):
+        return program
+    return 0 if default is None else default

@@ -1,0 +1,103 @@
+"""Stage: statistics of a layer's activations, from which normalisation follows.
+
+One streaming pass in float64 over the train songs. Activations are not copied: later stages normalise on the fly, and
+a saved sparse autoencoder has it folded into its weights.
+"""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from music_interpret import files, paths
+from music_interpret.activations.normalization import (
+    Normalization,
+    NormalizationKind,
+    save_normalization,
+    stream_statistics,
+)
+from music_interpret.activations.store import ActivationSet, LayerActivations, open_set, shard_path
+from music_interpret.config import positional
+from music_interpret.errors import InputError
+
+CHUNK_TOKENS = 16384
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreprocessConfig:
+    """Take the statistics that normalise a layer's activations."""
+
+    dataset_name: str = positional()
+    """Folder of the data set under data/base/ (with or without _notes)."""
+    data_repr: str = positional()
+    """Folder of the model under models/<dataset_name>/."""
+    layers: tuple[int, ...]
+    """Layers to take statistics of; they must have been extracted."""
+    normalization: NormalizationKind = "zscore"
+    """zscore: zero mean and unit variance in each dimension; scalar: one factor that makes the mean norm √d_model;
+    none.
+    """
+    materialize: bool = False
+    """Also write the normalised activations as layer_*/processed/shard_*.npy, for other tools; no stage here reads
+    them.
+    """
+
+
+def preprocess(config: PreprocessConfig) -> None:
+    """Run the stage.
+
+    Raises:
+        InputError: activations missing, unfinished or damaged, or no train songs.
+    """
+    folder = paths.activations_folder(config.dataset_name, config.data_repr)
+    activations = open_set(folder, config.dataset_name, config.data_repr)
+    layers = {layer: activations.layer(layer) for layer in sorted(set(config.layers))}
+    runs = activations.songs.runs("train")
+    if not len(runs):
+        raise InputError(f"{folder} has no train songs to take statistics of; add songs or change the name lists")
+    for number, layer in layers.items():
+        bar = tqdm(total=int(np.diff(runs).sum()), desc=f"statistics of layer {number}", unit="token", unit_scale=True)
+        with bar:
+            statistics = stream_statistics(_chunks(layer, runs, bar))
+        save_normalization(layer.folder, config.normalization, statistics, made_from(activations, layer))
+        if config.materialize:
+            _materialize(layer, Normalization.of(config.normalization, statistics))
+        print(
+            f"layer {number}: {config.normalization} from {statistics.n_tokens:,} train tokens, "
+            f"mean norm {statistics.mean_norm:.3f} → {layer.folder / 'normalization.json'}"
+        )
+
+
+def made_from(activations: ActivationSet, layer: LayerActivations) -> dict[str, Any]:
+    """What statistics are of: the model, the tokens, the splits and how the layer was computed."""
+    songs = files.sha256(activations.folder / "songs.csv")
+    return activations.identity | {"songs_sha256": songs} | {k: layer.meta[k] for k in ("layer", "dtype", "precision")}
+
+
+def _chunks(layer: LayerActivations, runs: np.ndarray, bar: tqdm) -> Iterator[np.ndarray]:
+    for start, stop in runs:
+        for first in range(start, stop, CHUNK_TOKENS):
+            chunk = layer.read(first, min(first + CHUNK_TOKENS, stop))
+            yield chunk
+            bar.update(len(chunk))
+
+
+def _materialize(layer: LayerActivations, normalization: Normalization) -> None:
+    """Write every shard normalised, in the layer's own number type."""
+    shutil.rmtree(layer.folder / "processed", ignore_errors=True)
+    for number, shard in enumerate(tqdm(layer.shards, "materialize", unit="shard")):
+        with files.atomic_write(shard_path(layer.folder, number, "processed")) as file:
+            np.lib.format.write_array_header_1_0(
+                file, {"descr": shard.dtype.str, "fortran_order": False, "shape": shard.shape}
+            )
+            for first in range(0, len(shard), CHUNK_TOKENS):
+                file.write(normalization.apply(shard[first : first + CHUNK_TOKENS]).astype(shard.dtype).tobytes())
+
+
+if __name__ == "__main__":
+    from music_interpret.cli import main_of
+
+    main_of("preprocess")

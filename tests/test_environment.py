@@ -1,0 +1,81 @@
+"""What is installed is said once: environment.yml and constraints.txt fit pyproject.toml."""
+
+import re
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+OLDEST = PROJECT["requires-python"].removeprefix(">=")
+REQUIREMENTS = [Requirement(text) for group in (PROJECT["dependencies"], *EXTRAS.values()) for text in group]
+
+
+def locked() -> dict[str, str]:
+    """Name → version of constraints.txt."""
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pairs = [line.split("==") for line in lines if not line.startswith("#")]
+    return {canonicalize_name(name): version for name, version in pairs}
+
+
+def test_constraints_are_names_and_versions_only():
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    wrong = [line for line in lines if not re.fullmatch(r"[\w.-]+==[0-9][0-9A-Za-z.]*", line)]
+    assert not wrong, wrong
+    assert len(locked()) == len(lines), "a name is locked twice"
+
+
+@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=str)
+def test_constraints_satisfy_pyproject(requirement):
+    version = locked().get(canonicalize_name(requirement.name))
+    assert version, f"{requirement.name} is not in constraints.txt; run make lock"
+    assert requirement.specifier.contains(version, prereleases=True), f"{version} does not fit {requirement}"
+
+
+@pytest.mark.parametrize("name", locked())
+def test_locked_version_runs_on_the_oldest_python(name):
+    """A lock made on 3.11.7 once held a package that wants 3.11.5, so that `make init` failed on Debian 12's 3.11.2."""
+    try:
+        found = metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        pytest.skip(f"{name} is not installed here")
+    wanted = SpecifierSet(found.metadata.get("Requires-Python") or "")
+    assert found.version.partition("+")[0] != locked()[name] or wanted.contains(OLDEST + ".0"), f"{name} wants {wanted}"
+
+
+def test_torch_is_the_one_the_makefile_locks():
+    assert f"LOCKED_TORCH := torch=={locked()['torch']}\n" in (ROOT / "Makefile").read_text()
+
+
+def test_environment_yml_agrees_with_pyproject():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    assert environment["name"] == PROJECT["name"]
+    from_conda = [entry for entry in environment["dependencies"] if isinstance(entry, str)]
+    from_pip = next(entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+
+    python = next(Requirement(entry) for entry in from_conda if entry.startswith("python"))
+    assert python.specifier == SpecifierSet(PROJECT["requires-python"])
+    assert set(from_conda) == {str(python), "pip"}, "packages come from pip, so that constraints.txt holds for them"
+
+    assert len(from_pip) == 2 and "--constraint constraints.txt" in from_pip
+    editable = next(entry for entry in from_pip if entry.startswith("--editable"))
+    extras = re.fullmatch(r"--editable \.\[([\w,]+)\]", editable)
+    assert extras and set(extras[1].split(",")) == set(EXTRAS)
+
+
+def test_makefile_installs_every_extra():
+    extras = re.search(r"^EXTRAS := ([\w,]+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert extras and set(extras[1].split(",")) == set(EXTRAS)
+
+
+def test_oldest_python_is_the_one_the_tools_check():
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    assert tools["mypy"]["python_version"] == OLDEST
+    assert tools["ruff"]["target-version"] == "py" + OLDEST.replace(".", "")

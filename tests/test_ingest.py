@@ -1,0 +1,249 @@
+"""The ingest stage: what it writes, that it goes on after a kill, and what it says when something is wrong."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from music_interpret.errors import InputError
+from music_interpret.ingest import IngestConfig, ingest
+from music_interpret.music import score_readers
+from music_interpret.music.dataset import open_dataset
+from music_interpret.music.score_readers import read_scores
+from music_interpret.music.scores import read_works
+
+SCORES = Path(__file__).parent / "fixtures" / "scores"
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MUSIC_INTERPRET_HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A folder with a score of each format, two of them in a subfolder, and two broken files."""
+    folder = tmp_path / "scores"
+    (folder / "sub").mkdir(parents=True)
+    for name in ("tune.musicxml", "book.abc", "duet.krn"):
+        shutil.copy(SCORES / name, folder / name)
+    for name in ("random_480", "random_1024", "drums_only", "truncated", "not_midi"):
+        shutil.copy(SCORES / "midi" / f"{name}.mid", folder / "sub" / f"{name}.mid")
+    (folder / "readme.txt").write_text("Not a score.")
+    return folder
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def command(*words: object) -> list[str]:
+    return [sys.executable, "-m", "music_interpret.ingest", *map(str, words)]
+
+
+def test_a_folder_of_all_formats(home: Path, source: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    report = ingest(IngestConfig(source=str(source), dataset_name="all", min_notes=7, jobs=2))
+    folder = home / "data" / "base" / "all"
+    names = ["book-0", "duet", "sub/random_1024", "sub/random_480", "tune"]
+    assert report.folder == folder
+    assert (report.written, report.too_short, report.monophonic) == (5, 2, 0)  # book-1 and drums_only
+    assert report.broken == {"sub/not_midi.mid": "not a MIDI file (it does not start with MThd)"} | {
+        "sub/truncated.mid": "the file is truncated"
+    }
+    files = [*(f"notes/{name}.npy" for name in names), "notes/encoding.json", "names.txt", "ingest.json"]
+    assert sorted(tree(folder)) == sorted(files)
+    dataset = open_dataset(folder)
+    assert dataset.names == names
+    assert sum(len(dataset.notes(name)) for name in names) == report.notes
+    np.testing.assert_array_equal(dataset.notes("tune"), read_works(source / "tune.musicxml", 12)[0])
+    out, err = capfd.readouterr()
+    assert out.splitlines()[-1] == (
+        f"ingest: 5 songs, {report.notes:,} notes → {folder}/notes (2 too short, 2 broken: first sub/not_midi.mid: "
+        "not a MIDI file (it does not start with MThd))"
+    )
+    assert "ingest: skipped sub/truncated.mid: the file is truncated" in err
+    assert "file/s" in err
+
+
+def test_a_finished_data_set_is_left_alone_and_others_are_not_replaced(
+    home: Path, source: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = IngestConfig(source=str(source), dataset_name="once", min_notes=7)
+    report = ingest(config)
+    folder = report.folder
+    before = {p: p.stat().st_mtime_ns for p in folder.rglob("*")}
+    assert ingest(config) == report
+    assert "nothing to do" in capsys.readouterr().out
+    assert {p: p.stat().st_mtime_ns for p in folder.rglob("*")} == before
+
+    with pytest.raises(InputError, match="was made with another resolution and min_notes; .*--overwrite"):
+        ingest(IngestConfig(source=str(source), dataset_name="once", resolution=24))
+    fine = ingest(IngestConfig(source=str(source), dataset_name="once", resolution=24, min_notes=7, overwrite=True))
+    assert open_dataset(folder).encoding.resolution == 24
+    assert fine.written == report.written
+
+    shutil.copy(source / "duet.krn", source / "new.krn")
+    with pytest.raises(InputError, match="the files of the source have changed"):
+        ingest(IngestConfig(source=str(source), dataset_name="once", resolution=24, min_notes=7))
+
+
+def test_foreign_data_sets_are_not_touched(home: Path, source: Path) -> None:
+    folder = home / "data" / "base" / "mine"
+    (folder / "notes").mkdir(parents=True)
+    np.save(folder / "notes" / "a.npy", np.zeros((1, 5), np.int64))
+    (folder / "diary.txt").write_text("keep")
+    config = IngestConfig(source=str(source), dataset_name="mine", min_notes=7)
+    with pytest.raises(InputError, match="was not made by ingest"):
+        ingest(config)
+    assert sorted(tree(folder)) == ["diary.txt", "notes/a.npy"]
+    ingest(IngestConfig(source=str(source), dataset_name="mine", min_notes=7, overwrite=True))
+    assert "diary.txt" in tree(folder)
+    assert "notes/a.npy" not in tree(folder)
+    (home / "data" / "base" / "sod_notes" / "notes").mkdir(parents=True)
+    with pytest.raises(InputError, match="which is read first"):
+        ingest(IngestConfig(source=str(source), dataset_name="sod"))
+
+
+def test_limit_takes_the_first_songs_whatever_comes_first(home: Path, source: Path) -> None:
+    for jobs in (1, 3):
+        config = IngestConfig(source=str(source), dataset_name=f"first{jobs}", min_notes=7, limit=3, jobs=jobs)
+        report = ingest(config)
+        assert open_dataset(report.folder).names == ["book-0", "duet", "sub/random_1024"]
+        assert report.written == 3
+        assert report.broken.keys() == {"sub/not_midi.mid"}
+        assert not (report.folder / "notes" / "tune.npy").exists()
+
+
+def test_polyphonic_leaves_melodies_out(home: Path, source: Path) -> None:
+    report = ingest(IngestConfig(source=str(source), dataset_name="poly", min_notes=7, polyphonic=True))
+    assert "book-0" not in open_dataset(report.folder).names
+    assert report.monophonic == 1
+
+
+def test_one_file(home: Path) -> None:
+    report = ingest(IngestConfig(source=str(SCORES / "duet.krn"), dataset_name="one", min_notes=8))
+    assert open_dataset(report.folder).names == ["duet"]
+
+
+def test_no_song_came_through_is_one_line_and_exit_2(tmp_path: Path) -> None:
+    (tmp_path / "scores").mkdir()
+    for name in ("truncated", "drums_only"):
+        shutil.copy(SCORES / "midi" / f"{name}.mid", tmp_path / "scores")
+    run = subprocess.run(command("scores", "none"), cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    assert run.returncode == 2
+    assert run.stderr.splitlines()[-1] == (
+        "error: no song of scores came through: 1 too short, 1 broken: truncated.mid: the file is truncated"
+    )
+    assert "Traceback" not in run.stderr
+    assert not (tmp_path / "data" / "base" / "none").exists()
+
+
+def environment() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if k != "MUSIC_INTERPRET_HOME"} | {"PYTHONPATH": str(ROOT)}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"resolution": 16}, "right is 12 or 24"),
+        ({"limit": 0}, "--limit is 0; right is 1 or more"),
+        ({"dataset_name": "../x"}, "is not a folder name"),
+    ],
+)
+def test_wrong_options(options: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        IngestConfig(**{"source": "x", "dataset_name": "y"} | options)
+
+
+def kill_and_wait(process: subprocess.Popen, journal: Path, lines: int, signal_number: int, later_s: float = 0) -> None:
+    """Send the signal once the journal has so many lines, or so much later."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        if journal.is_file() and journal.read_bytes().count(b"\n") >= lines:
+            break
+        time.sleep(0.002)
+    time.sleep(later_s)
+    process.send_signal(signal_number)
+    process.wait(timeout=20)
+
+
+def test_killed_anywhere_it_goes_on_to_the_same_bytes(tmp_path: Path, source: Path) -> None:
+    for i in range(40):
+        shutil.copy(SCORES / "midi" / f"random_{(96, 220)[i % 2]}.mid", source / f"copy{i:02d}.mid")
+    words = command(source, "kept", "--min_notes", 7, "--jobs", 2)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    for home in (whole, broken):
+        home.mkdir()
+    subprocess.run(words, cwd=whole, env=environment(), check=True, capture_output=True)
+    journal = broken / "data" / "base" / "kept" / "ingest.jsonl"
+    for lines in (0, 1, 5, 20, 38):
+        process = subprocess.Popen(
+            words, cwd=broken, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        kill_and_wait(process, journal, lines, signal.SIGKILL)
+        assert process.returncode == -signal.SIGKILL
+    # As if it had been killed in the middle of a line and of a file.
+    first = journal.read_bytes().splitlines()[1]
+    with open(journal, "ab") as file:
+        file.write(first[: len(first) // 2])
+    (journal.parent / "notes" / ".copy00.npy.abc").write_bytes(b"half")
+    done = {json.loads(line)["file"] for line in journal.read_bytes().splitlines()[1:-1]}
+    assert done
+    before = {p: p.stat().st_mtime_ns for p in journal.parent.rglob("copy*.npy") if f"{p.stem}.mid" in done}
+    subprocess.run(words, cwd=broken, env=environment(), check=True, capture_output=True)
+    assert {p: p.stat().st_mtime_ns for p in before} == before  # not done again
+    assert tree(whole / "data") == tree(broken / "data")
+
+
+def test_ctrl_c_stops_at_once_and_says_that_it_goes_on(tmp_path: Path) -> None:
+    words = command("music21:airdsAirs", "airs", "--jobs", 2)
+    process = subprocess.Popen(words, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    kill_and_wait(process, tmp_path / "data" / "base" / "airs" / "ingest.jsonl", 1, signal.SIGINT, 1.0)
+    assert process.returncode == 130
+    assert process.stderr is not None
+    assert b"interrupted: the same command goes on where this one stopped" in process.stderr.read()
+
+
+def test_a_reader_that_crashes_or_hangs_costs_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = (
+        "import os, time\n"
+        "from music_interpret.music import score_readers as r\n"
+        "read = r.read_works\n"
+        "def bad(path, *rest):\n"
+        "    if 'crash' in path.name: os.abort()\n"
+        "    if 'hang' in path.name: time.sleep(60)\n"
+        "    print('noise'); os.system('echo more noise')\n"
+        "    return read(path, *rest)\n"
+        "r.read_works = bad\n"
+        "r.serve()\n"
+    )
+    popen = subprocess.Popen
+    monkeypatch.setattr(
+        score_readers.subprocess, "Popen", lambda words, **options: popen([*words[:2], code], **options)
+    )
+    paths = []
+    for i, name in enumerate(("a", "crash", "b", "hang", "c", "crash", "d")):
+        paths.append(tmp_path / f"{i}{name}.mid")
+        shutil.copy(SCORES / "midi" / "plain.mid", paths[-1])
+    answers = dict(read_scores(paths, 12, None, jobs=2, time_limit_s=2.0))
+    reasons = [answers[i].broken for i in range(len(paths))]
+    crashed, late = "the reader crashed on it (SIGABRT)", "reading it took longer than 2 s"
+    assert reasons == [None, crashed, None, late, None, crashed, None]
+    assert all(len(answers[i].works) == 1 for i in (0, 2, 4, 6))
+
+
+def test_nothing_is_pickled_and_no_cache_is_left(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scratch = home / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    ingest(IngestConfig(source=str(SCORES / "tune.musicxml"), dataset_name="one", min_notes=7))
+    assert [p for p in scratch.rglob("*") if p.is_file()] == []
