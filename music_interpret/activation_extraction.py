@@ -33,7 +33,7 @@ class ExtractionConfig:
     dataset_name: str = positional()
     """Folder of the data set under data/base/ (with or without _notes) and of its models under models/."""
     data_repr: str = positional()
-    """Folder of the model under models/<dataset_name>/: ape, rpe, npe or your own."""
+    """Folder of the model under `models/<dataset_name>/`: ape, rpe, npe or your own."""
     layers: tuple[int, ...]
     """Sublayers whose residual stream is recorded: even = after attention, odd = after feed-forward."""
     dtype: Literal["float16", "float32"] = "float16"
@@ -92,7 +92,8 @@ def extract(config: ExtractionConfig) -> Path:
         if not 0 <= layer < len(model.layers):
             raise InputError(f"layer {layer} is out of range; right is 0 to {len(model.layers) - 1}")
     folder = paths.activations_folder(config.dataset_name, config.data_repr)
-    codes = [encode_song(dataset, model, name) for name in tqdm(dataset.names, "encode", unit="song", leave=False)]
+    with tqdm(dataset.names, "encode", unit="song", leave=False) as names:
+        codes = [encode_song(dataset, model, name) for name in names]
     with files.locked(folder, "activations"):
         activations = _lay_out_set(config, folder, dataset, model, codes)
         layers = [layer for layer in sorted(set(config.layers)) if not _layer_is_done(config, activations, layer)]

@@ -20,6 +20,7 @@ from music_interpret.train import TrainConfig, train
 DATASET, REPR = "m21", "ape"
 # Latents that fire on less are too rare to show in twenty songs, on more too common to mean one thing.
 READABLE_DENSITY = (0.0003, 0.05)
+SONGS_COMPARED = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,8 @@ class DemoConfig:
     """Layer of the base model to look into, 0 to 7."""
     features: int = 8
     """How many features to print at the end."""
+    songs: int | None = None
+    """Take only this many songs."""
 
 
 def demo(config: DemoConfig) -> None:
@@ -44,7 +47,7 @@ def demo(config: DemoConfig) -> None:
     """
     started = time.monotonic()
     install_base_model()
-    ingest(IngestConfig(source="music21:bach", dataset_name=DATASET, polyphonic=True))
+    ingest(IngestConfig(source="music21:bach", dataset_name=DATASET, polyphonic=True, limit=config.songs))
     hold_out_songs()
     layers = (config.layer,)
     extract(ExtractionConfig(dataset_name=DATASET, data_repr=REPR, layers=layers))
@@ -90,10 +93,11 @@ def hold_out_songs() -> None:
 
 
 def readable_features(index: FeatureIndex, count: int) -> str:
-    """The latents whose top tokens, one from each of twenty songs, share most; a few of each kind, with excerpts."""
+    """The latents whose top tokens, one from each of twenty songs, share most; some of each field, with excerpts."""
     density = index.statistics.density
     latents = np.flatnonzero((density > READABLE_DENSITY[0]) & (density < READABLE_DENSITY[1]))
-    traits = [t for t in shared_traits(index, latents) if t.n_songs == 20 and t.field != "type"]
+    n_songs = min(SONGS_COMPARED, len(index.activations.songs.names))
+    traits = [t for t in shared_traits(index, latents, n_songs) if t.n_songs == n_songs and t.field != "type"]
     traits.sort(key=lambda t: t.share - t.base_rate, reverse=True)
     chosen = sorted(traits, key=lambda t: _rank_in_field(t, traits))[:count]
     blocks = ["\nFeatures that are easiest to read (top tokens are the strongest of each song):"]

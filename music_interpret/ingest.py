@@ -4,11 +4,11 @@ What a file's notes are, `music/scores.py` says; what its song is called, `music
 works gives `<name>-0`, `<name>-1`, …
 
 `ingest.jsonl` keeps what came of each file while the work goes on, so that a killed run goes on where it was; when all
-is done it gives way to `ingest.json`: what made the folder, and which files were broken.
+is done it gives way to `ingest.json`: what made the folder, and which files were broken. `open_dataset` refuses a
+folder that has only the journal.
 """
 
 import contextlib
-import errno
 import importlib.metadata
 import json
 import os
@@ -24,6 +24,7 @@ import tqdm
 from music_interpret import __version__, files, paths
 from music_interpret.config import as_dict, positional
 from music_interpret.errors import InputError
+from music_interpret.music.dataset import JOURNAL, MANIFEST, SPLITS
 from music_interpret.music.encoding import mmt_encoding
 from music_interpret.music.score_readers import Answer, read_scores
 from music_interpret.music.score_sources import ScoreFile, find_scores, listing_sha256
@@ -31,9 +32,10 @@ from music_interpret.music.scores import polyphony
 
 MIN_POLYPHONY = 0.1
 """A song is polyphonic if two notes or more sound in this share of its sounding time."""
+LONGEST_NAME = 230
+"""Bytes of a song's name; file systems allow 255, and a file that is being written has a longer name than the song."""
 Outcome = dict[str, Any]
 """What came of one file: file, songs (name, number of notes), too_short, monophonic, broken (why, or None)."""
-MANIFEST, JOURNAL = "ingest.json", "ingest.jsonl"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +43,10 @@ class IngestConfig:
     """Turn scores into a data set of note arrays that the model reads."""
 
     source: str = positional()
-    """a score, a folder of scores (with its subfolders), or music21:<corpus> for one that music21 brings along, such as
-    music21:bach; MIDI (.mid .midi), MusicXML (.mxl .musicxml .xml), Humdrum kern (.krn) and ABC (.abc) are read"""
+    """a score, a folder of scores (with its subfolders), or `music21:<corpus>` for one that music21 brings along, such
+    as `music21:bach`; MIDI (.mid .midi), MusicXML (.mxl .musicxml .xml), Humdrum kern (.krn) and ABC (.abc) are read"""
     dataset_name: str = positional()
-    """name of the data set; it is written to data/base/<dataset_name>"""
+    """name of the data set; it is written to `data/base/<dataset_name>`"""
     resolution: int = 12
     """time steps a beat (a quarter note): 12 or 24"""
     min_notes: int = 50
@@ -85,25 +87,43 @@ class IngestReport(NamedTuple):
     broken: dict[str, str]
     """Files that could not be read, relative to the source, and why."""
 
+    def summary(self) -> str:
+        left_out = f" ({self.left_out()})" if self.left_out() else ""
+        return f"{self.written:,} songs, {self.notes:,} notes → {self.folder / 'notes'}{left_out}"
+
+    def left_out(self) -> str:
+        parts = [f"{self.too_short:,} too short"] if self.too_short else []
+        parts += [f"{self.monophonic:,} monophonic"] if self.monophonic else []
+        if self.broken:
+            name, reason = next(iter(self.broken.items()))
+            first = "first " if len(self.broken) > 1 else ""
+            parts.append(f"{len(self.broken):,} broken: {first}{name}: {reason}")
+        return ", ".join(parts)
+
 
 def ingest(config: IngestConfig) -> IngestReport:
     """Write the data set and print, last, what came out; InputError if no song came through."""
+    try:
+        return _ingest(config)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("the same command goes on where this one stopped") from None
+
+
+def _ingest(config: IngestConfig) -> IngestReport:
     scores, default_program = find_scores(config.source)
     folder = paths.home() / "data" / "base" / config.dataset_name
     arguments = {k: v for k, v in as_dict(config).items() if k not in ("jobs", "overwrite")}
     made_by = {"arguments": arguments, "source_files": len(scores), "source_sha256": listing_sha256(scores)}
     if _is_finished(folder, made_by, config.overwrite):
-        report = _report(folder, files.read_json(folder / MANIFEST))
-        print(f"ingest: nothing to do, {_summary(report)}")
+        manifest = {"folder": folder, **files.read_json(folder / MANIFEST)}
+        report = IngestReport(*(manifest[key] for key in IngestReport._fields))
+        print(f"ingest: nothing to do, {report.summary()}")
         return report
-    try:
-        with _journal(folder, made_by) as (outcomes, journal):
-            files.write_json(folder / "notes" / "encoding.json", mmt_encoding(config.resolution))
-            _convert(config, scores, default_program, folder, outcomes, journal)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("the same command goes on where this one stopped") from None
+    with _journal(folder, made_by) as (outcomes, journal):
+        files.write_json(folder / "notes" / "encoding.json", mmt_encoding(config.resolution))
+        _convert(config, scores, default_program, folder, outcomes, journal)
     report = _finish(config, folder, made_by, [outcomes[s.shown] for s in scores if s.shown in outcomes])
-    print(f"ingest: {_summary(report)}")
+    print(f"ingest: {report.summary()}")
     return report
 
 
@@ -117,23 +137,19 @@ def _convert(
 ) -> None:
     """Read all scores that have no outcome yet, or those that the limit needs, and keep the outcomes."""
     todo = [score for score in scores if score.shown not in outcomes]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    jobs = max(1, min(config.jobs or cores, len(todo)))
     if _has_enough(scores, outcomes, config.limit):
         return
-    answers = read_scores([score.path for score in todo], config.resolution, default_program, jobs)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    answers = read_scores([score.path for score in todo], config.resolution, default_program, config.jobs or cores)
     total = min(len(scores), config.limit or len(scores))
     bar = tqdm.tqdm(total=total, initial=len(outcomes), unit="file", desc="ingest", mininterval=0.5, dynamic_ncols=True)
     with contextlib.closing(answers), bar:
         for index, answer in answers:
-            score = todo[index]
-            outcome = _keep(config, score, answer, folder / "notes")
-            outcomes[score.shown] = outcome
-            journal.write(json.dumps(outcome) + "\n")
-            journal.flush()
+            outcome = outcomes[todo[index].shown] = _keep(config, todo[index], answer, folder / "notes")
+            print(json.dumps(outcome), file=journal, flush=True)
             bar.update()
             if outcome["broken"]:
-                bar.write(f"ingest: skipped {score.shown}: {outcome['broken']}", file=sys.stderr)
+                bar.write(f"ingest: skipped {outcome['file']}: {outcome['broken']}", file=sys.stderr)
             if _has_enough(scores, outcomes, config.limit):
                 return
 
@@ -141,6 +157,8 @@ def _convert(
 def _keep(config: IngestConfig, score: ScoreFile, answer: Answer, notes_folder: Path) -> Outcome:
     """Write the songs of one file that pass the filters, and say what came of it."""
     outcome: Outcome = {"file": score.shown, "songs": [], "too_short": 0, "monophonic": 0, "broken": answer.broken}
+    if len(os.fsencode(Path(score.name).name)) > LONGEST_NAME:
+        return outcome | {"broken": f"its name is longer than {LONGEST_NAME} bytes"}
     for i, notes in enumerate(answer.works):
         name = score.name if len(answer.works) == 1 else f"{score.name}-{i}"
         if len(notes) < config.min_notes:
@@ -148,12 +166,7 @@ def _keep(config: IngestConfig, score: ScoreFile, answer: Answer, notes_folder: 
         elif config.polyphonic and polyphony(notes, config.resolution) < MIN_POLYPHONY:
             outcome["monophonic"] += 1
         else:
-            try:
-                files.write_array(notes_folder / f"{name}.npy", notes)
-            except OSError as error:
-                if error.errno != errno.ENAMETOOLONG:
-                    raise
-                return outcome | {"songs": [], "broken": "its name is too long"}
+            files.write_array(notes_folder / f"{name}.npy", notes)
             outcome["songs"].append([name, len(notes)])
     return outcome
 
@@ -173,55 +186,30 @@ def _has_enough(scores: list[ScoreFile], outcomes: dict[str, Outcome], limit: in
 def _finish(config: IngestConfig, folder: Path, made_by: dict[str, Any], outcomes: list[Outcome]) -> IngestReport:
     """Keep the songs within the limit, remove whatever else lies in `notes/`, and write names.txt and ingest.json."""
     songs: list[tuple[str, int]] = []
-    counts = {"too_short": 0, "monophonic": 0}
-    broken: dict[str, str] = {}
+    within: list[Outcome] = []
     for outcome in outcomes:
-        if len(songs) == config.limit:
-            break
-        room = None if config.limit is None else config.limit - len(songs)
-        songs += [(name, n_notes) for name, n_notes in outcome["songs"]][:room]
-        for key in counts:
-            counts[key] += outcome[key]
-        if outcome["broken"]:
-            broken[outcome["file"]] = outcome["broken"]
-    manifest = {
-        "music_interpret": __version__,
-        "music21": importlib.metadata.version("music21"),
-        **made_by,
-        "written": len(songs),
-        "notes": sum(n_notes for _, n_notes in songs),
-        **counts,
-        "broken": broken,
-    }
-    report = _report(folder, manifest)
+        if config.limit is None or len(songs) < config.limit:
+            songs += outcome["songs"]
+            within.append(outcome)
+    songs = songs[: config.limit]
+    report = IngestReport(
+        folder,
+        written=len(songs),
+        notes=sum(n_notes for _, n_notes in songs),
+        too_short=sum(outcome["too_short"] for outcome in within),
+        monophonic=sum(outcome["monophonic"] for outcome in within),
+        broken={outcome["file"]: outcome["broken"] for outcome in within if outcome["broken"]},
+    )
     if not songs:
         _remove(folder)
-        raise InputError(f"no song of {config.source} came through: {_left_out(report) or 'the files hold no music'}")
+        raise InputError(f"no song of {config.source} came through: {report.left_out() or 'the files hold no music'}")
     _sweep(folder / "notes", {f"{name}.npy" for name, _ in songs} | {"encoding.json"})
     files.write_text(folder / "names.txt", "".join(f"{name}\n" for name, _ in songs))
-    files.write_json(folder / MANIFEST, manifest)
+    versions = {name: importlib.metadata.version(name) for name in ("music21", "symusic")}
+    counts = {key: value for key, value in report._asdict().items() if key != "folder"}
+    files.write_json(folder / MANIFEST, {"music_interpret": __version__, **versions, **made_by, **counts})
     (folder / JOURNAL).unlink()
     return report
-
-
-def _report(folder: Path, manifest: dict[str, Any]) -> IngestReport:
-    return IngestReport(folder, *(manifest[key] for key in IngestReport._fields[1:]))
-
-
-def _summary(report: IngestReport) -> str:
-    left_out = _left_out(report)
-    text = f"{report.written:,} songs, {report.notes:,} notes → {report.folder / 'notes'}"
-    return f"{text} ({left_out})" if left_out else text
-
-
-def _left_out(report: IngestReport) -> str:
-    parts = [f"{report.too_short:,} too short"] if report.too_short else []
-    parts += [f"{report.monophonic:,} monophonic"] if report.monophonic else []
-    if report.broken:
-        name, reason = next(iter(report.broken.items()))
-        first = "first " if len(report.broken) > 1 else ""
-        parts.append(f"{len(report.broken):,} broken: {first}{name}: {reason}")
-    return ", ".join(parts)
 
 
 # The folder
@@ -250,17 +238,15 @@ def _is_finished(folder: Path, made_by: dict[str, Any], overwrite: bool) -> bool
     if other := [key for key, value in made_by["arguments"].items() if there.get("arguments", {}).get(key) != value]:
         raise InputError(f"{folder} was made with another {' and '.join(other)}; choose another name, or --overwrite")
     if any(there.get(key) != value for key, value in made_by.items()):
-        raise InputError(
-            f"the files of the source have changed since {folder} was made; choose another name, or --overwrite"
-        )
+        raise InputError(f"the source's files changed after {folder} was made; choose another name, or --overwrite")
     (folder / JOURNAL).unlink(missing_ok=True)
     return True
 
 
 def _remove(folder: Path) -> None:
-    """Remove a data set, the manifest first so that it is not taken for whole, and nothing else that lies there."""
-    lists = [f"{split}names.txt" for split in ("", "train-", "valid-", "test-")]
-    for name in (MANIFEST, *lists):
+    """Remove a data set, under a journal so that what is left of it is not taken for whole, and nothing else there."""
+    (folder / JOURNAL).touch()
+    for name in (MANIFEST, "names.txt", *(f"{split}-names.txt" for split in SPLITS)):
         (folder / name).unlink(missing_ok=True)
     if (folder / "notes").is_dir():
         shutil.rmtree(folder / "notes")
@@ -271,13 +257,12 @@ def _remove(folder: Path) -> None:
 
 def _sweep(notes_folder: Path, keep: set[str]) -> None:
     """Remove what a killed run or songs beyond the limit left behind."""
-    for parent, _, names in os.walk(notes_folder, topdown=False):
-        for name in names:
-            path = Path(parent, name)
-            if path.relative_to(notes_folder).as_posix() not in keep:
-                path.unlink()
-        with contextlib.suppress(OSError):  # not empty
-            Path(parent).rmdir()
+    for path in sorted(notes_folder.rglob("*"), reverse=True):  # a folder comes after what is in it
+        if path.is_dir():
+            with contextlib.suppress(OSError):  # not empty
+                path.rmdir()
+        elif path.relative_to(notes_folder).as_posix() not in keep:
+            path.unlink()
 
 
 # The journal: a line for what makes the folder, then one for each file read.
@@ -300,14 +285,12 @@ def _journal(folder: Path, made_by: dict[str, Any]) -> Iterator[tuple[dict[str, 
     path = folder / JOURNAL
     folder.mkdir(parents=True, exist_ok=True)
     _, lines, whole = _read_journal(path)
-    notes = folder / "notes"
-    done = [o for o in lines if all((notes / f"{name}.npy").is_file() for name, _ in o["songs"])]
+    done = {o["file"]: o for o in lines if all((folder / "notes" / f"{name}.npy").is_file() for name, _ in o["songs"])}
     with open(path, "a", encoding="utf-8") as journal:
         journal.truncate(whole)
         if not whole:
-            journal.write(json.dumps(made_by) + "\n")
-            journal.flush()
-        yield {outcome["file"]: outcome for outcome in done}, journal
+            print(json.dumps(made_by), file=journal, flush=True)
+        yield done, journal
 
 
 if __name__ == "__main__":

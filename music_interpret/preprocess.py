@@ -7,6 +7,7 @@ a saved sparse autoencoder has it folded into its weights.
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ class PreprocessConfig:
     dataset_name: str = positional()
     """Folder of the data set under data/base/ (with or without _notes)."""
     data_repr: str = positional()
-    """Folder of the model under models/<dataset_name>/."""
+    """Folder of the model under `models/<dataset_name>/`."""
     layers: tuple[int, ...]
     """Layers to take statistics of; they must have been extracted."""
     normalization: NormalizationKind = "zscore"
@@ -88,13 +89,22 @@ def _chunks(layer: LayerActivations, runs: np.ndarray, bar: tqdm) -> Iterator[np
 def _materialize(layer: LayerActivations, normalization: Normalization) -> None:
     """Write every shard normalised, in the layer's own number type."""
     shutil.rmtree(layer.folder / "processed", ignore_errors=True)
-    for number, shard in enumerate(tqdm(layer.shards, "materialize", unit="shard")):
-        with files.atomic_write(shard_path(layer.folder, number, "processed")) as file:
-            np.lib.format.write_array_header_1_0(
-                file, {"descr": shard.dtype.str, "fortran_order": False, "shape": shard.shape}
-            )
-            for first in range(0, len(shard), CHUNK_TOKENS):
-                file.write(normalization.apply(shard[first : first + CHUNK_TOKENS]).astype(shard.dtype).tobytes())
+    try:
+        with tqdm(layer.shards, "materialize", unit="shard") as shards:
+            for number, shard in enumerate(shards):
+                _write_shard(shard_path(layer.folder, number, "processed"), shard, normalization)
+    except BaseException:
+        shutil.rmtree(layer.folder / "processed", ignore_errors=True)
+        raise
+
+
+def _write_shard(path: Path, shard: np.ndarray, normalization: Normalization) -> None:
+    with files.atomic_write(path) as file:
+        header = {"descr": shard.dtype.str, "fortran_order": False, "shape": shard.shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for first in range(0, len(shard), CHUNK_TOKENS):
+            rows = normalization.apply(shard[first : first + CHUNK_TOKENS])
+            file.write(rows.astype(shard.dtype).tobytes())
 
 
 if __name__ == "__main__":

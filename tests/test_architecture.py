@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "music_interpret"
-BASE = ("__init__", "errors", "files", "paths", "config")
+BASE = ("__init__", "errors", "files", "paths", "config", "interrupts")
 ROOMS = ("music", "models", "activations", "sae", "features")
 LAYERS = ("base", *ROOMS, "stages", "cli", "__main__")
 PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}

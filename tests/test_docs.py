@@ -84,7 +84,7 @@ def test_commands_in_code_blocks_parse(page):
 def test_options_named_in_text_exist(page):
     """An option in code font is one of ours, or stands in a command of another program."""
     options = {f"--{field.name}" for command in STAGES for field in dataclasses.fields(config_of(command))}
-    options |= {option.replace("_", "-") for option in options} | {"--help", "--version"}
+    options |= {option.replace("_", "-") for option in options} | {"--help", "--version", "--preset"}
     text = FENCE.sub("", page.read_text(encoding="utf-8"))
     spans = re.findall(r"`((?:--|music-interpret |python3 -m music_interpret)[^`\n]+)`", text)
     unknown = {word for span in spans for word in re.findall(r"--[\w-]+", span)} - options

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from music_interpret.errors import InputError
@@ -21,6 +22,7 @@ from music_interpret.music.scores import read_works
 
 SCORES = Path(__file__).parent / "fixtures" / "scores"
 ROOT = Path(__file__).parents[1]
+TRUNCATED = "MiniMidi: Invalid chunk length 24 (remaining bytes after header: 15)"  # symusic's words
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ def test_a_folder_of_all_formats(home: Path, source: Path, capfd: pytest.Capture
     assert report.folder == folder
     assert (report.written, report.too_short, report.monophonic) == (5, 2, 0)  # book-1 and drums_only
     assert report.broken == {"sub/not_midi.mid": "not a MIDI file (it does not start with MThd)"} | {
-        "sub/truncated.mid": "the file is truncated"
+        "sub/truncated.mid": TRUNCATED
     }
     files = [*(f"notes/{name}.npy" for name in names), "notes/encoding.json", "names.txt", "ingest.json"]
     assert sorted(tree(folder)) == sorted(files)
@@ -70,7 +72,7 @@ def test_a_folder_of_all_formats(home: Path, source: Path, capfd: pytest.Capture
         f"ingest: 5 songs, {report.notes:,} notes → {folder}/notes (2 too short, 2 broken: first sub/not_midi.mid: "
         "not a MIDI file (it does not start with MThd))"
     )
-    assert "ingest: skipped sub/truncated.mid: the file is truncated" in err
+    assert f"ingest: skipped sub/truncated.mid: {TRUNCATED}" in err
     assert "file/s" in err
 
 
@@ -92,7 +94,7 @@ def test_a_finished_data_set_is_left_alone_and_others_are_not_replaced(
     assert fine.written == report.written
 
     shutil.copy(source / "duet.krn", source / "new.krn")
-    with pytest.raises(InputError, match="the files of the source have changed"):
+    with pytest.raises(InputError, match="the source's files changed"):
         ingest(IngestConfig(source=str(source), dataset_name="once", resolution=24, min_notes=7))
 
 
@@ -141,7 +143,7 @@ def test_no_song_came_through_is_one_line_and_exit_2(tmp_path: Path) -> None:
     run = subprocess.run(command("scores", "none"), cwd=tmp_path, env=environment(), capture_output=True, text=True)
     assert run.returncode == 2
     assert run.stderr.splitlines()[-1] == (
-        "error: no song of scores came through: 1 too short, 1 broken: truncated.mid: the file is truncated"
+        f"error: no song of scores came through: 1 too short, 1 broken: truncated.mid: {TRUNCATED}"
     )
     assert "Traceback" not in run.stderr
     assert not (tmp_path / "data" / "base" / "none").exists()
@@ -213,6 +215,51 @@ def test_ctrl_c_stops_at_once_and_says_that_it_goes_on(tmp_path: Path) -> None:
     assert b"interrupted: the same command goes on where this one stopped" in process.stderr.read()
 
 
+STEPS = ["find_scores", "_is_finished", "mmt_encoding", "read_scores", "_keep", "_finish", "_sweep", "print"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_ctrl_c_at_any_step_says_that_it_goes_on_and_it_does(
+    home: Path, source: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    config = IngestConfig(source=str(source / "duet.krn"), dataset_name="one", min_notes=7)
+
+    def ctrl_c(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"music_interpret.ingest.{step}", ctrl_c, raising=False)
+        with pytest.raises(KeyboardInterrupt, match="the same command goes on where this one stopped"):
+            ingest(config)
+    folder = home / "data" / "base" / "one"
+    if folder.exists() and step != "print":
+        with pytest.raises(InputError, match=f"the ingest of {folder} has not finished"):
+            open_dataset(folder)
+    ingest(config)
+    assert open_dataset(folder).names == ["duet"]
+
+
+def test_a_data_set_that_is_half_removed_is_not_taken_for_whole(
+    home: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = IngestConfig(source=str(source), dataset_name="all", min_notes=7, overwrite=True)
+    folder = ingest(config).folder
+    names = open_dataset(folder).names
+
+    def stopped(path: Path) -> None:
+        (path / "tune.npy").unlink()
+        raise KeyboardInterrupt
+
+    other = IngestConfig(source=str(source), dataset_name="all", min_notes=8, overwrite=True)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("music_interpret.ingest.shutil.rmtree", stopped)
+        ingest(other)
+    with pytest.raises(InputError, match="has not finished"):
+        open_dataset(folder)
+    ingest(config)
+    assert open_dataset(folder).names == names
+
+
 def test_a_reader_that_crashes_or_hangs_costs_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code = (
         "import os, time\n"
@@ -220,25 +267,53 @@ def test_a_reader_that_crashes_or_hangs_costs_one_file(tmp_path: Path, monkeypat
         "read = r.read_works\n"
         "def bad(path, *rest):\n"
         "    if 'crash' in path.name: os.abort()\n"
+        "    if 'exit' in path.name: os._exit(3)\n"
         "    if 'hang' in path.name: time.sleep(60)\n"
         "    print('noise'); os.system('echo more noise')\n"
         "    return read(path, *rest)\n"
         "r.read_works = bad\n"
-        "r.serve()\n"
+        "r.serve({})\n"
     )
-    popen = subprocess.Popen
-    monkeypatch.setattr(
-        score_readers.subprocess, "Popen", lambda words, **options: popen([*words[:2], code], **options)
-    )
+    monkeypatch.setattr(score_readers, "SERVE", code)
     paths = []
-    for i, name in enumerate(("a", "crash", "b", "hang", "c", "crash", "d")):
+    for i, name in enumerate(("a", "crash", "b", "hang", "c", "exit", "d")):
         paths.append(tmp_path / f"{i}{name}.mid")
         shutil.copy(SCORES / "midi" / "plain.mid", paths[-1])
     answers = dict(read_scores(paths, 12, None, jobs=2, time_limit_s=2.0))
     reasons = [answers[i].broken for i in range(len(paths))]
     crashed, late = "the reader crashed on it (SIGABRT)", "reading it took longer than 2 s"
-    assert reasons == [None, crashed, None, late, None, crashed, None]
+    assert reasons == [None, crashed, None, late, None, crashed.replace("SIGABRT", "exit code 3"), None]
     assert all(len(answers[i].works) == 1 for i in (0, 2, 4, 6))
+
+
+def test_readers_end_when_the_caller_is_killed(tmp_path: Path) -> None:
+    words = command("music21:bach", "bach", "--jobs", 2)
+    process = subprocess.Popen(words, cwd=tmp_path, env=environment(), stderr=subprocess.DEVNULL)
+    journal = tmp_path / "data" / "base" / "bach" / "ingest.jsonl"
+    while process.poll() is None and (not journal.is_file() or journal.read_bytes().count(b"\n") < 3):
+        time.sleep(0.01)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    assert len(children) == 2
+    assert psutil.wait_procs(children, timeout=20)[1] == []
+
+
+def test_a_script_without_a_main_guard_can_ingest(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(
+        "from music_interpret.ingest import IngestConfig, ingest\n"
+        f"print(ingest(IngestConfig(source={str(SCORES / 'duet.krn')!r}, dataset_name='one', min_notes=7)).written)\n"
+    )
+    words = [sys.executable, "script.py"]
+    run = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60)
+    assert run.stdout.splitlines()[-1] == "1", run.stderr
+
+
+def test_a_name_too_long_to_write_costs_one_file(home: Path, source: Path) -> None:
+    long = "x" * 240 + ".mid"
+    shutil.copy(SCORES / "midi" / "random_96.mid", source / long)
+    report = ingest(IngestConfig(source=str(source), dataset_name="long", min_notes=7))
+    assert report.broken[long] == "its name is longer than 230 bytes"
 
 
 def test_nothing_is_pickled_and_no_cache_is_left(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

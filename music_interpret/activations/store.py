@@ -136,7 +136,7 @@ def open_set(folder: Path, dataset_name: str = "", data_repr: str = "") -> Activ
     songs = SongTable.read(folder / "songs.csv")
     try:
         codes = np.load(folder / "codes.npy", mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{folder / 'codes.npy'} is damaged ({error}); extract again with --overwrite") from None
     if len(codes) != manifest["n_tokens"] or songs.n_tokens.sum() != manifest["n_tokens"]:
         raise InputError(
@@ -174,7 +174,7 @@ class LayerActivations:
                 shard = np.load(path, mmap_mode="r", allow_pickle=False)
             except FileNotFoundError:
                 raise InputError(f"missing shard {path}; {right}") from None
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, EOFError) as error:
                 raise InputError(f"shard {path} is truncated or damaged ({error}); {right}") from None
             if shard.shape != (rows, owner.d_model) or shard.dtype != meta["dtype"]:
                 raise InputError(f"shard {path} is {shard.dtype} {shard.shape}; {right}")

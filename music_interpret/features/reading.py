@@ -80,7 +80,7 @@ class Trait(NamedTuple):
     """Top tokens looked at, each from another song."""
 
 
-def shared_traits(index: FeatureIndex, latents: np.ndarray, k: int = 20) -> list[Trait]:
+def shared_traits(index: FeatureIndex, latents: np.ndarray, k: int) -> list[Trait]:
     """For each latent, the field value by which its k top tokens (of k songs) differ most from all tokens: largest
     share − base rate.
     """

@@ -18,6 +18,8 @@ from music_interpret.music.notes import read_notes
 
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
+MANIFEST, JOURNAL = "ingest.json", "ingest.jsonl"
+"""Beside notes that ingest makes: what made them, when they are all there; what is done of them, until then."""
 
 
 class Dataset(NamedTuple):
@@ -48,6 +50,8 @@ def hash_split(name: str) -> Split:
 
 def open_dataset(folder: Path) -> Dataset:
     """Read the encoding and the name lists of a data set; notes are read song by song."""
+    if (folder / JOURNAL).is_file() and not (folder / MANIFEST).is_file():
+        raise InputError(f"the ingest of {folder} has not finished; run the same ingest command again, and it goes on")
     encoding = Encoding.load(folder / "notes" / "encoding.json")
     split_of: dict[str, Split] = {}
     for split in SPLITS:

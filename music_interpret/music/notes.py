@@ -59,7 +59,9 @@ def read_notes(path: Path, resolution: int) -> np.ndarray:
     except FileNotFoundError:
         raise InputError(f"missing note file {path}") from None
     except (ValueError, EOFError) as error:
-        raise InputError(f"{path} is not a readable note file ({error})") from None
+        # NumPy takes whatever is no array for a pickle, and advises how to run it.
+        reason = "it holds no array of numbers" if "pickle" in str(error) else str(error)
+        raise InputError(f"{path} is not a readable note file ({reason})") from None
     if not isinstance(notes, np.ndarray):
         raise InputError(f"{path} holds several arrays; right is one array of shape (n_notes, 5)")
     return validate_notes(notes, str(path), resolution)

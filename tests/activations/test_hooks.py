@@ -1,0 +1,51 @@
+import pytest
+import torch
+from torch import nn
+
+from music_interpret.activations.hooks import record
+
+
+class Counting(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        return x + 1
+
+
+@pytest.fixture
+def blocks():
+    return nn.Sequential(*[Counting() for _ in range(4)])
+
+
+def hooks_left(model):
+    return sum(len(module._forward_hooks) for module in model.modules())
+
+
+def test_it_records_and_stops_after_the_deepest(blocks):
+    with record({0: blocks[0], 2: blocks[2]}) as outputs:
+        blocks(torch.zeros(1))
+        raise AssertionError("the forward pass should have been left")
+    assert {layer: float(value) for layer, value in outputs.items()} == {0: 1.0, 2: 3.0}
+    assert [block.calls for block in blocks] == [1, 1, 1, 0]
+    assert hooks_left(blocks) == 0
+
+
+def test_it_can_run_to_the_end(blocks):
+    with record({1: blocks[1]}, stop=False) as outputs:
+        result = blocks(torch.zeros(1))
+    assert float(result) == 4 and float(outputs[1]) == 2
+
+
+def test_hooks_go_also_after_an_error(blocks):
+    with pytest.raises(ZeroDivisionError), record({1: blocks[1]}):
+        raise ZeroDivisionError
+    assert hooks_left(blocks) == 0
+
+
+def test_a_module_that_never_runs_is_noticed(blocks):
+    with pytest.raises(RuntimeError, match=r"layers \[7\] did not run"), record({7: Counting()}, stop=False):
+        blocks(torch.zeros(1))
+    assert hooks_left(blocks) == 0

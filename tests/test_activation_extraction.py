@@ -1,0 +1,195 @@
+import errno
+import json
+import os
+import time
+
+import numpy as np
+import pytest
+import torch
+from conftest import GOLDEN, spawn, tree
+
+from music_interpret import files
+from music_interpret.activation_extraction import ExtractionConfig, extract, plan_batches
+from music_interpret.activations.hooks import record
+from music_interpret.activations.store import open_set
+from music_interpret.models.mmt import load_mmt
+from music_interpret.music.dataset import open_dataset
+
+STORE = "data/activations/sod_{}_residual"
+
+
+def rows_of(home, data_repr, layer):
+    activations = open_set(home / STORE.format(data_repr))
+    return activations, activations.layer(layer).read(0, activations.n_tokens)
+
+
+@pytest.mark.parametrize("data_repr", ["ape", "rpe", "npe"])
+def test_every_token_of_every_song_is_the_original_implementations(home, command, data_repr):
+    assert command("extract", "sod", data_repr, "--layers", 0, 1, 2, 3, "--dtype", "float32").code == 0
+    golden = np.load(GOLDEN / f"golden_sod_{data_repr}.npz")
+    for layer in range(4):
+        activations, rows = rows_of(home, data_repr, layer)
+        assert rows.dtype == np.float32
+        for row, name in enumerate(golden["names"]):
+            song = activations.songs.names.index(name)
+            first, length = activations.songs.first_token[song], activations.songs.n_tokens[song]
+            real = min(length, 95)  # the golden file leaves the last position out
+            expected = golden[f"resid_{layer:03d}"][row, :real]
+            np.testing.assert_allclose(rows[first : first + real], expected, atol=1e-4, rtol=0)
+            np.testing.assert_array_equal(activations.codes[first : first + length], golden["codes"][row, :length])
+
+
+def test_float16_is_the_default_and_rounds_float32(home):
+    extract(ExtractionConfig(dataset_name="sod", data_repr="ape", layers=(2,)))
+    half = rows_of(home, "ape", 2)[1].copy()
+    extract(ExtractionConfig(dataset_name="sod", data_repr="ape", layers=(2,), dtype="float32", overwrite=True))
+    np.testing.assert_array_equal(half, rows_of(home, "ape", 2)[1].astype(np.float16))
+
+
+def test_batching_and_sharding_do_not_change_values(home):
+    for batch_tokens, shard_tokens in ((1, 1000), (300, 7), (100_000, 96)):
+        config = ExtractionConfig(
+            dataset_name="sod",
+            data_repr="ape",
+            layers=(3,),
+            dtype="float32",
+            batch_tokens=batch_tokens,
+            shard_tokens=shard_tokens,
+            overwrite=True,
+        )
+        extract(config)
+        rows = rows_of(home, "ape", 3)[1]
+        if batch_tokens == 1:
+            alone = rows.copy()
+        np.testing.assert_allclose(rows, alone, atol=1e-5, rtol=1e-5)
+
+
+def test_site_plus_sublayer_is_the_next_site(home):
+    model = load_mmt(home / "models/sod/ape", open_dataset(home / "data/base/sod").encoding)
+    codes = torch.from_numpy(model.encode(open_dataset(home / "data/base/sod").notes("bach-bwv353")))[None].long()
+    with record(dict(enumerate(model.layers))) as sites:
+        model.module(codes)
+    feed_forward = model.layers[1]
+    added = feed_forward.down(torch.nn.functional.gelu(feed_forward.up(feed_forward.norm(sites[0]))))
+    torch.testing.assert_close(sites[0] + added, sites[1])
+
+
+def test_batches_hold_each_song_once_within_the_budget():
+    lengths = np.random.default_rng(0).integers(10, 500, 300)
+    batches = plan_batches(lengths, 2000)
+    assert sorted(np.concatenate([b.songs for b in batches])) == list(range(300))
+    assert all(len(b.songs) * b.length <= 2000 and lengths[b.songs].max() == b.length for b in batches)
+    assert sum(len(b.songs) * b.length for b in batches) < 1.05 * lengths.sum()  # little padding
+    assert len(plan_batches(np.array([5000, 10]), 2000)) == 2  # a song above the budget goes alone
+
+
+def test_layers_can_be_added_and_are_not_redone(many_songs, command):
+    assert command("extract", "sod", "ape", "--layers", 1).code == 0
+    path = many_songs / STORE.format("ape") / "layer_001/raw/shard_0000.npy"
+    before = path.stat().st_mtime_ns
+    assert command("extract", "sod", "ape", "--layers", 1, 3, 3).code == 0
+    assert path.stat().st_mtime_ns == before
+    assert open_set(many_songs / STORE.format("ape")).extracted_layers() == [1, 3]
+
+
+def test_killed_anywhere_it_ends_with_the_same_bytes(many_songs, command):
+    words = ("sod", "ape", "--layers", 0, 3, "--batch_tokens", 100)
+    folder = many_songs / STORE.format("ape")
+    assert command("extract", *words).code == 0
+    undisturbed = tree(folder)
+    kills = 0
+    for _ in range(3):
+        command("extract", *words, "--overwrite", "--shard_tokens", 50)  # another layout, to be replaced
+        process = spawn(many_songs, "activation_extraction", *words, "--overwrite")
+        progress = folder / "layer_003" / "progress"
+        deadline = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < deadline:
+            if (folder / "layer_000/layer.json").exists() and progress.exists() and progress.stat().st_size > kills:
+                break
+        process.kill()
+        process.communicate()
+        marks = progress.read_bytes().count(1) if progress.exists() else 0
+        kills += 1 if marks else 0
+        done = {p: p.read_bytes() for p in folder.glob("layer_*/progress")}
+        result = command("extract", *words)
+        assert result.code == 0, result
+        assert tree(folder) == undisturbed
+        if done and marks:
+            n_tokens = open_set(folder).n_tokens
+            assert f"0.00/{n_tokens}" not in result.err  # the bar starts where the killed run was
+    assert kills
+
+
+def test_what_has_been_done_is_not_done_again(many_songs, command, monkeypatch):
+    from music_interpret import activation_extraction
+
+    words = ("sod", "ape", "--layers", 1, "--batch_tokens", 100)
+    calls = []
+    original = activation_extraction._padded
+
+    def counting(activations, batch):
+        calls.append(batch)
+        if len(calls) == 11:
+            raise KeyboardInterrupt
+        return original(activations, batch)
+
+    monkeypatch.setattr(activation_extraction, "_padded", counting)
+    stopped = command("extract", *words)
+    assert stopped.code == 130 and "run the same command again to go on" in stopped.err
+    assert command("extract", *words).code == 0
+    assert len(calls) == 11 + 40 - 10
+
+
+def test_a_run_begun_otherwise_is_refused(home, command):
+    assert command("extract", "sod", "ape", "--layers", 1).code == 0
+    assert (
+        "was made with dtype 'float16'; use the same"
+        in command("extract", "sod", "ape", "--layers", 1, "--dtype", "float32").refused()
+    )
+    assert "another --shard_tokens" in command("extract", "sod", "ape", "--layers", 1, "--shard_tokens", 9).refused()
+
+
+def test_overflow_stops_with_the_songs_name_and_leaves_nothing(home, command):
+    path = home / "models/sod/ape/checkpoints/best_model.pt"
+    state = torch.load(path, weights_only=True)
+    state["decoder.net.attn_layers.layers.1.1.net.3.bias"] += 1e6
+    torch.save(state, path)
+    message = command("extract", "sod", "ape", "--layers", 1).refused()
+    assert "overflow of float16 in layer 1 of song bach-bwv78.7; try --dtype float32" in message
+    assert not (home / STORE.format("ape") / "layer_001").exists()
+    assert command("extract", "sod", "ape", "--layers", 1, "--dtype", "float32").code == 0
+
+
+def test_nan_stops_with_the_songs_name(home, command):
+    path = home / "models/sod/ape/checkpoints/best_model.pt"
+    state = torch.load(path, weights_only=True)
+    state["decoder.net.token_emb.3.emb.weight"][:] = float("nan")
+    torch.save(state, path)
+    message = command("extract", "sod", "ape", "--layers", 1, "--dtype", "float32").refused()
+    assert "NaN or infinity in layer 1 of song bach-bwv78.7" in message
+
+
+def test_no_space_left_is_told_before_the_work_and_leaves_nothing(home, command, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    message = command("extract", "sod", "ape", "--layers", 1).refused()
+    assert "No space left on device for 308 tokens" in message
+    assert not (home / STORE.format("ape") / "layer_001").exists()
+
+
+def test_two_processes_do_not_write_one_store(home, command):
+    folder = home / STORE.format("ape")
+    with files.locked(folder, "activations"):
+        assert "another process is working" in command("extract", "sod", "ape", "--layers", 1).refused()
+
+
+def test_manifest_says_what_made_it(home, command):
+    assert command("extract", "sod", "ape", "--layers", 1).code == 0
+    folder = home / STORE.format("ape")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["model_sha256"] == files.sha256(home / "models/sod/ape/checkpoints/best_model.pt")
+    assert (manifest["n_tokens"], manifest["n_songs"], manifest["d_model"], manifest["n_layers"]) == (308, 4, 64, 4)
+    layer = json.loads((folder / "layer_001/layer.json").read_text())
+    assert layer["finished"] and layer["dtype"] == "float16" and layer["precision"] == "float32"

@@ -1,0 +1,200 @@
+import json
+import signal
+import time
+
+import numpy as np
+import pytest
+import torch
+from conftest import spawn
+from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from music_interpret import files
+from music_interpret.activations.store import open_set
+from music_interpret.sae.autoencoder import SparseAutoencoder
+
+RUN = ("sod", "ape", "--series_name", "s", "--experiment_name", "e", "--layers", 3)
+SMALL = ("--d_sae", 128, "--batch_size", 64, "--epochs", 20, "--log_every", 10)
+
+
+@pytest.fixture
+def prepared(many_songs, command):
+    assert command("extract", "sod", "ape", "--layers", 1, 3).code == 0
+    assert command("preprocess", "sod", "ape", "--layers", 1, 3).code == 0
+    return many_songs
+
+
+@pytest.fixture
+def folder(prepared):
+    return prepared / "reports/s/e/layer_003"
+
+
+def weights(folder):
+    return load_file(folder / "sae/sae_weights.safetensors")
+
+
+def assert_same_weights(a, b):
+    assert a.keys() == b.keys()
+    for name in a:
+        assert torch.equal(a[name], b[name]), name
+
+
+def test_a_run_is_good_and_whole(prepared, folder, command):
+    result = command("train", *RUN, *SMALL, "--epochs", 60)
+    assert result.code == 0
+    names = {path.name for path in folder.iterdir()} - {".lock"}
+    assert names == {"training_args.json", "metrics.jsonl", "tensorboard", "sae", "held_out.json", "checkpoints"}
+    held_out = json.loads((folder / "held_out.json").read_text())
+    assert held_out["valid"]["fvu"] < 0.6 and held_out["test"]["fvu"] < 0.6
+    assert f"FVU {held_out['test']['fvu']:.3f}" in result.out
+    args = json.loads((folder / "training_args.json").read_text())
+    assert args["arguments"]["alpha"] == 1e-2 and args["arguments"]["layer"] == 3
+
+
+def test_held_out_figures_are_those_of_the_saved_autoencoder(prepared, folder, command):
+    """In normalised space, from the saved (folded) weights and raw activations, by the definitions."""
+    assert command("train", *RUN, *SMALL).code == 0
+    activations = open_set(prepared / "data/activations/sod_ape_residual")
+    layer = activations.layer(3)
+    rows = np.concatenate([layer.read(*run) for run in activations.songs.runs("test")]).astype(np.float32)
+    arrays = load_file(layer.folder / "normalization.safetensors")
+    raw, scale = torch.from_numpy(rows), arrays["scale"]
+    autoencoder = SparseAutoencoder.load(folder / "sae")
+    z = autoencoder.encode(raw)
+    error = ((autoencoder.decode(z) - raw) * scale).double().square().sum()
+    normalised = raw.double() * scale
+    variance = (normalised - normalised.mean(0)).square().sum()
+    measured = json.loads((folder / "held_out.json").read_text())["test"]
+    assert measured["n_tokens"] == len(rows)
+    assert measured["fvu"] == pytest.approx(float(error / variance), rel=1e-3)
+    assert measured["l0"] == pytest.approx(float((z > 0).sum(1).double().mean()), rel=1e-3)
+    assert measured["dead"] == pytest.approx(float((~(z > 0).any(0)).double().mean()), abs=0.02)
+
+
+def test_metrics_are_logged_for_people_and_for_tensorboard(prepared, folder, command):
+    assert command("train", *RUN, *SMALL, "--window_tokens", 500).code == 0
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    steps = [line["step"] for line in lines]
+    assert steps == sorted(steps) and lines[0]["step"] == 10 and lines[-1]["tokens"] == lines[-1]["step"] * 64
+    last = lines[-1]
+    wanted = {"loss/total", "loss/mse", "loss/l1", "sparsity/l0", "sparsity/fraction_active", "sparsity/dead"}
+    wanted |= {"sparsity/overactive", "sparsity/mean_activation", "decoder/mean_cosine", "valid/fvu", "valid/l0"}
+    assert wanted <= last.keys()
+    assert last["loss/total"] == pytest.approx(last["loss/mse"] + last["schedule/alpha"] * last["loss/l1"])
+    assert last["sparsity/fraction_active"] == pytest.approx(last["sparsity/l0"] / 128)
+    board = EventAccumulator(str(folder / "tensorboard"))
+    board.Reload()
+    assert wanted <= set(board.Tags()["scalars"])
+    assert board.Scalars("loss/mse")[-1].value == pytest.approx(last["loss/mse"], rel=1e-6)
+
+
+def test_the_decoder_has_unit_norm_in_normalised_space(prepared, folder, command):
+    assert command("train", *RUN, *SMALL).code == 0
+    scale = load_file(prepared / "data/activations/sod_ape_residual/layer_003/normalization.safetensors")["scale"]
+    norms = (weights(folder)["W_dec"] * scale).norm(dim=1)
+    torch.testing.assert_close(norms, torch.ones(128), atol=1e-4, rtol=0)
+
+
+def test_several_layers_are_several_runs(prepared, command):
+    assert command("train", *RUN[:-1], 1, 3, *SMALL).code == 0
+    for layer in (1, 3):
+        assert (prepared / f"reports/s/e/layer_00{layer}/sae/cfg.json").is_file()
+
+
+def test_a_larger_set_than_the_buffer_trains_as_well(prepared, folder, command):
+    assert command("train", *RUN, *SMALL, "--epochs", 60, "--buffer_tokens", 2048).code == 0
+    assert json.loads((folder / "held_out.json").read_text())["test"]["fvu"] < 0.6
+
+
+def test_bfloat16_trains_as_well(prepared, folder, command):
+    assert command("train", *RUN, *SMALL, "--epochs", 60, "--precision", "bfloat16").code == 0
+    assert json.loads((folder / "held_out.json").read_text())["test"]["fvu"] < 0.6
+
+
+def test_the_reference_preset_is_reachable_and_options_win(prepared, folder, command):
+    assert command("train", *RUN, *SMALL, "--preset", "reference", "--lr", 0.002).code == 0
+    arguments = json.loads((folder / "training_args.json").read_text())["arguments"]
+    assert (arguments["alpha"], arguments["decoder_bias"], arguments["lr"]) == (1e-3, False, 0.002)
+
+
+@pytest.mark.parametrize("buffer", [4_000_000, 2048])
+def test_killed_and_resumed_it_ends_with_the_same_weights(prepared, folder, command, buffer):
+    words = (*RUN, *SMALL, "--checkpoint_every", 25, "--epochs", 100, "--buffer_tokens", buffer)
+    assert command("train", *words).code == 0
+    undisturbed, log = weights(folder), (folder / "metrics.jsonl").read_text()
+    process = spawn(prepared, "train", *words, "--overwrite")
+    state = folder / "checkpoints/state.safetensors"
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:
+        if state.is_file() and not (folder / "sae").exists() and int(load_file(state)["n_done"]) >= 75:
+            break
+    process.kill()
+    process.communicate()
+    assert state.is_file() and not (folder / "sae").exists()
+    result = command("train", *words, "--resume")
+    assert result.code == 0, result
+    assert_same_weights(weights(folder), undisturbed)
+    assert (folder / "metrics.jsonl").read_text() == log
+    assert not state.exists()
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(prepared, folder, command):
+    words = (*RUN, *SMALL, "--epochs", 300)
+    assert command("train", *words).code == 0
+    undisturbed = weights(folder)
+    process = spawn(prepared, "train", *words, "--overwrite")
+    deadline = time.monotonic() + 60
+    log = folder / "metrics.jsonl"
+    while process.poll() is None and time.monotonic() < deadline:
+        if log.is_file() and not (folder / "sae").exists() and log.read_text().count("\n") > 3:
+            break
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode == 130 and "the same command with --resume goes on" in err
+    assert command("train", *words, "--resume").code == 0
+    assert_same_weights(weights(folder), undisturbed)
+
+
+def test_resuming_a_finished_run_changes_nothing(prepared, folder, command):
+    assert command("train", *RUN, *SMALL).code == 0
+    before = weights(folder)
+    result = command("train", *RUN, *SMALL, "--resume")
+    assert result.code == 0 and "is finished" in result.out
+    assert_same_weights(weights(folder), before)
+
+
+def test_seeds_differ(prepared, folder, command):
+    assert command("train", *RUN, *SMALL).code == 0
+    first = weights(folder)
+    assert command("train", *RUN, *SMALL, "--overwrite").code == 0
+    assert_same_weights(weights(folder), first)
+    assert command("train", *RUN, *SMALL, "--overwrite", "--seed", 1).code == 0
+    assert not torch.equal(weights(folder)["W_enc"], first["W_enc"])
+
+
+def test_a_diverging_run_stops(prepared, command):
+    message = command("train", *RUN, *SMALL, "--lr", 1e30).refused()
+    assert "at step 10; a lower --lr" in message
+
+
+def test_runs_are_not_mixed_up(prepared, folder, command):
+    assert command("train", *RUN, *SMALL).code == 0
+    before = weights(folder)
+    assert "exists; --resume goes on with it, --overwrite replaces it" in command("train", *RUN, *SMALL).refused()
+    changed = command("train", *RUN, *SMALL, "--alpha", 1, "--resume").refused()
+    assert "was begun with alpha 0.01; --resume needs the same" in changed
+    assert_same_weights(weights(folder), before)
+    other = ("sod", "ape", "--series_name", "s", "--experiment_name", "none", "--layers", 3, "--resume")
+    assert "no run to resume" in command("train", *other).refused()
+
+
+def test_two_processes_on_one_run(prepared, folder, command):
+    with files.locked(folder, "this run"):
+        assert "another process is working on this run" in command("train", *RUN, *SMALL).refused()
+
+
+def test_statistics_of_other_songs_are_refused(prepared, command):
+    songs = prepared / "data/activations/sod_ape_residual/songs.csv"
+    songs.write_text(songs.read_text().replace(",test", ",valid"))
+    message = command("train", *RUN, *SMALL).refused()
+    assert "was made from other activations (songs_sha256 differs); run again: python3 -m" in message
