@@ -20,6 +20,7 @@ from music_interpret.activations import store
 from music_interpret.activations.hooks import record
 from music_interpret.config import positional
 from music_interpret.errors import InputError
+from music_interpret.models.device import DeviceName, pick_device
 from music_interpret.models.loaded import LoadedModel
 from music_interpret.models.mmt import load_mmt
 from music_interpret.music.dataset import Dataset, open_dataset
@@ -44,7 +45,7 @@ class ExtractionConfig:
     """Tokens a batch may hold, padding included; part of what fixes the bytes."""
     shard_tokens: int = 131072
     """Rows of one shard file."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: DeviceName = "auto"
     """Where the model runs; auto takes a GPU if there is one."""
     overwrite: bool = False
     """Replace activations that were made otherwise."""
@@ -172,20 +173,13 @@ def _digest(songs: list[np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def _device(config: ExtractionConfig) -> torch.device:
-    cuda = torch.cuda.is_available()
-    if config.device == "cuda" and not cuda:
-        raise InputError("--device cuda: this machine has no usable GPU; right is cpu or auto")
-    return torch.device("cuda" if cuda and config.device != "cpu" else "cpu")
-
-
 def _layer_meta(config: ExtractionConfig, layer: int) -> dict[str, Any]:
     """What fixes a layer's bytes, beside the model and the songs."""
     return {
         "layer": layer,
         "dtype": config.dtype,
         "precision": config.precision,
-        "device": _device(config).type,
+        "device": pick_device(config.device).type,
         "batch_tokens": config.batch_tokens,
     }
 
@@ -247,7 +241,7 @@ def _run_batches(
     writers: dict[int, store.ShardWriter],
 ) -> None:
     """Run every batch that a layer still lacks. `progress` holds one byte for each finished batch of a layer."""
-    device = _device(config)
+    device = pick_device(config.device)
     module = model.to_precision(config.precision).to(device)
     songs = activations.songs
     batches = plan_batches(songs.n_tokens, config.batch_tokens)

@@ -13,6 +13,7 @@ from music_interpret.config import positional
 from music_interpret.errors import InputError
 from music_interpret.features import index as feature_index
 from music_interpret.features.run import open_activations, read_training_args
+from music_interpret.models.device import DeviceName, pick_device
 from music_interpret.sae.autoencoder import SparseAutoencoder
 
 
@@ -24,8 +25,8 @@ class IndexConfig:
     """Run folder `reports/<series>/<experiment>/layer_007`; `reports/` and an only layer may be left out."""
     batch_tokens: int = 4096
     """Tokens encoded at a time."""
-    device: str = "auto"
-    """Where latents are computed: auto, cpu or cuda."""
+    device: DeviceName = "auto"
+    """Where latents are computed; auto takes a GPU if there is one."""
 
     def __post_init__(self) -> None:
         if self.batch_tokens < 1:
@@ -64,7 +65,7 @@ def build_index(config: IndexConfig) -> Path:
 def _chunks(
     config: IndexConfig, activations: ActivationSet, layer: LayerActivations, autoencoder: SparseAutoencoder
 ) -> Iterator[feature_index.Chunk]:
-    device = torch.device("cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu")
+    device = pick_device(config.device)
     autoencoder.to(device)
     bar = tqdm(total=activations.n_tokens, desc="index", unit="token", unit_scale=True)
     with bar, torch.inference_mode():

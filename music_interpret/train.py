@@ -24,6 +24,7 @@ from music_interpret.activations.store import ActivationSet, LayerActivations, o
 from music_interpret.config import as_dict, positional
 from music_interpret.errors import InputError
 from music_interpret.interrupts import held_back
+from music_interpret.models.device import DeviceName, pick_device
 from music_interpret.music.dataset import Split
 from music_interpret.preprocess import made_from
 from music_interpret.sae import relu
@@ -82,7 +83,7 @@ class TrainConfig:
     """Steps between logged losses."""
     checkpoint_every: int = 1000
     """Steps between checkpoints."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: DeviceName = "auto"
     """Where to train; auto takes a GPU if there is one."""
     resume: bool = False
     """Go on with an interrupted run, bit for bit."""
@@ -196,10 +197,7 @@ class _Run:
     ) -> None:
         self.config, self.activations, self.layer = config, activations, layer
         self.normalization, self.folder = normalization, folder
-        cuda = torch.cuda.is_available()
-        if config.device == "cuda" and not cuda:
-            raise InputError("--device cuda: this machine has no usable GPU; right is cpu or auto")
-        self.device = torch.device("cuda" if cuda and config.device != "cpu" else "cpu")
+        self.device = pick_device(config.device)
         self.shift = torch.from_numpy(normalization.shift).to(self.device)
         self.scale = torch.from_numpy(normalization.scale).to(self.device)
         self.batches = ShuffledBatches(

@@ -18,6 +18,15 @@ GOLDEN = Path(__file__).parent / "fixtures" / "golden"
 torch.set_num_threads(1)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests marked `gpu` where there is no CUDA device."""
+    if torch.cuda.is_available():
+        return
+    left_out = [item for item in items if item.get_closest_marker("gpu")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if not item.get_closest_marker("gpu")]
+
+
 class Outcome(NamedTuple):
     """What a command gave back."""
 

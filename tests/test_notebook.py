@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from music_interpret.activation_extraction import ExtractionConfig, extract
-from music_interpret.index import IndexConfig, build_index
 from music_interpret.preprocess import PreprocessConfig, preprocess
 from music_interpret.train import TrainConfig, train
 
@@ -16,14 +15,13 @@ NOTEBOOK = ROOT / "notebooks" / "feature_exploration.ipynb"
 
 
 @pytest.fixture
-def indexed(many_songs: Path) -> Path:
-    """A home with an indexed run `demo/relu` of a small autoencoder on the golden songs."""
+def trained(many_songs: Path) -> Path:
+    """A home with a run `demo/relu` of a small autoencoder on the golden songs; the notebook makes its index."""
     extract(ExtractionConfig(dataset_name="sod", data_repr="ape", layers=(3,)))
     preprocess(PreprocessConfig(dataset_name="sod", data_repr="ape", layers=(3,)))
     settings = {"d_sae": 64, "batch_size": 256, "epochs": 5, "window_tokens": 1000}
     names = {"dataset_name": "sod", "data_repr": "ape", "series_name": "demo", "experiment_name": "relu"}
-    (run,) = train(TrainConfig(**names, **settings, layers=(3,)))
-    build_index(IndexConfig(run=str(run)))
+    train(TrainConfig(**names, **settings, layers=(3,)))
     return many_songs
 
 
@@ -32,17 +30,17 @@ def texts(cells) -> str:
     return "".join(output.get("text", "") for cell in cells for output in cell.get("outputs", []))
 
 
-def test_runs_from_top_to_bottom(indexed, monkeypatch):
+def test_runs_from_top_to_bottom(trained, monkeypatch):
     """Started in notebooks/ with no MUSIC_INTERPRET_HOME, as from a checkout, it finds the run above it."""
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     pytest.importorskip("matplotlib")
-    (indexed / "notebooks").mkdir()
+    (trained / "notebooks").mkdir()
     monkeypatch.delenv("MUSIC_INTERPRET_HOME")
     monkeypatch.setenv("MUSIC_INTERPRET_RUN", "demo/relu")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])))
-    monkeypatch.setenv("IPYTHONDIR", str(indexed / "ipython"))
+    monkeypatch.setenv("IPYTHONDIR", str(trained / "ipython"))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    where = {"metadata": {"path": str(indexed / "notebooks")}}
+    where = {"metadata": {"path": str(trained / "notebooks")}}
     nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3", resources=where).execute()
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     printed = texts(code)
