@@ -8,8 +8,10 @@ import errno
 import importlib
 import os
 import sys
+from collections.abc import Callable
 from typing import NamedTuple
 
+from music_interpret import config
 from music_interpret.errors import InputError
 
 
@@ -41,21 +43,15 @@ def usage() -> str:
     )
 
 
-def run(command: str, argv: list[str], prog: str) -> int:
-    """Run one stage on command-line words and return the exit code."""
-    from music_interpret import config
-
-    stage = STAGES[command]
+def exit_code_of(work: Callable[[], object]) -> int:
+    """Do some work and return the exit code: 2 after bad input or a full disk, told in one line, 130 after Ctrl-C."""
     try:
-        module = importlib.import_module(f"music_interpret.{stage.module}")
-        arguments = config.parse(getattr(module, stage.config), argv, prog)
-        getattr(module, stage.function)(arguments)
+        work()
     except InputError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         sys.stderr.close()
-        return 0
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS):
             raise
@@ -65,6 +61,17 @@ def run(command: str, argv: list[str], prog: str) -> int:
         print(f"\ninterrupted{': ' + str(stop) if str(stop) else ''}", file=sys.stderr)
         return 130
     return 0
+
+
+def run(command: str, argv: list[str], prog: str) -> int:
+    """Run one stage on command-line words and return the exit code."""
+
+    def work() -> None:
+        stage = STAGES[command]
+        module = importlib.import_module(f"music_interpret.{stage.module}")
+        getattr(module, stage.function)(config.parse(getattr(module, stage.config), argv, prog))
+
+    return exit_code_of(work)
 
 
 def main(argv: list[str] | None = None) -> None:

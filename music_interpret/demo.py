@@ -99,7 +99,8 @@ def readable_features(index: FeatureIndex, count: int) -> str:
     n_songs = min(SONGS_COMPARED, len(index.activations.songs.names))
     traits = [t for t in shared_traits(index, latents, n_songs) if t.n_songs == n_songs and t.field != "type"]
     traits.sort(key=lambda t: t.share - t.base_rate, reverse=True)
-    chosen = sorted(traits, key=lambda t: _rank_in_field(t, traits))[:count]
+    # Some of each field, and the beat's number last: it says where, not what.
+    chosen = sorted(traits, key=lambda t: (_rank_in_field(t, traits), t.field == "beat"))[:count]
     blocks = ["\nFeatures that are easiest to read (top tokens are the strongest of each song):"]
     for trait in chosen:
         head = (

@@ -9,12 +9,15 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from music_interpret.errors import InputError
+
+LOCK = ".lock"
 
 
 @contextlib.contextmanager
@@ -47,9 +50,13 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_bytes(path: Path, content: bytes) -> None:
     with atomic_write(path) as file:
-        file.write(text.encode())
+        file.write(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -62,22 +69,6 @@ def write_array(path: Path, array: Any) -> None:
 
     with atomic_write(path) as file:
         np.save(file, array, allow_pickle=False)
-
-
-def write_with(path: Path, save: Callable[[str], None]) -> None:
-    """Let a library that insists on a file name (`save(name)`) write `path` atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        save(str(beside))
-        with open(beside, "rb") as file:
-            os.fsync(file.fileno())
-        os.chmod(beside, 0o644)
-        os.replace(beside, path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
 
 
 def read_json(path: Path) -> Any:
@@ -100,7 +91,7 @@ def sha256(path: Path) -> str:
 def locked(folder: Path, what: str) -> Iterator[None]:
     """Hold a folder for this process; InputError if another process works in it. The lock goes with the process."""
     folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -109,3 +100,12 @@ def locked(folder: Path, what: str) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def clear_folder(folder: Path) -> None:
+    """Remove all that is in a folder, but for the lock that this process may hold."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != LOCK:
+            path.unlink()

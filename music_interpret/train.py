@@ -6,14 +6,13 @@ reports/<series>/<experiment>/layer_007/
     sae/                 cfg.json, sae_weights.safetensors: takes raw activations
 """
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 from tqdm import tqdm
 
@@ -138,10 +137,13 @@ def train(config: TrainConfig) -> list[Path]:
     layers = sorted(set(config.layers))
     opened = {layer: _open_layer(config, activations, layer) for layer in layers}
     folders = {layer: paths.run_folder(config.series_name, config.experiment_name, layer) for layer in layers}
+    pick_device(config.device)
     for layer, folder in folders.items():
         _check_run_folder(config, folder, _training_args(config, activations, opened[layer][0]))
     for layer, folder in folders.items():
         with files.locked(folder, "this run"):
+            if config.overwrite:
+                files.clear_folder(folder)
             _Run(config, activations, *opened[layer], folder).train()
     return list(folders.values())
 
@@ -176,9 +178,7 @@ def _check_run_folder(config: TrainConfig, folder: Path, args: dict[str, Any]) -
             if changed:
                 what = f"{changed[0]} {old.get(key, {}).get(changed[0])!r}"
                 raise InputError(f"{folder} was begun with {what}; --resume needs the same")
-    elif config.overwrite:
-        shutil.rmtree(folder, ignore_errors=True)
-    elif path.is_file():
+    elif path.is_file() and not config.overwrite:
         raise InputError(
             f"run {folder} exists; --resume goes on with it, --overwrite replaces it, or take another name"
         )
@@ -342,7 +342,7 @@ class _Run:
 
     def _save_checkpoint(self) -> None:
         tensors = {name: tensor.cpu().contiguous() for name, tensor in self.trainer.state().items()}
-        files.write_with(self.state_path, lambda name: save_file(tensors, name))
+        files.write_bytes(self.state_path, save(tensors))
 
     def _load_checkpoint(self) -> None:
         try:

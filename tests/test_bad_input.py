@@ -268,15 +268,20 @@ def test_a_layer_without_statistics_is_refused(prepared, command):
     assert not (prepared / "reports").exists()
 
 
-def test_a_full_disk_while_training_gets_one_line(prepared, command, monkeypatch):
+def test_a_full_disk_gets_one_line_and_leaves_what_was_there(prepared, command, monkeypatch):
+    assert command(*TRAIN, *QUICK).code == 0
+    assert command("index", "s/e").code == 0
+    before = tree(prepared)
+
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    assert "no space left on device" in command(*TRAIN, *QUICK).refused()
-    assert not (prepared / "reports/s/e/layer_003/sae").exists() or not list(
-        (prepared / "reports/s/e/layer_003/sae").iterdir()
-    )
+    for words in (("preprocess", "sod", "ape", "--layers", 3, "--materialize"), ("index", "s/e")):
+        assert "error: no space left on device: " + str(prepared) in command(*words).refused()
+    assert tree(prepared) == before
+    assert "no space left on device" in command(*TRAIN, *QUICK, "--overwrite").refused()
+    assert not (prepared / "reports/s/e/layer_003/sae/cfg.json").exists()
 
 
 def test_an_unfinished_run_is_not_indexed(prepared, command):

@@ -15,15 +15,6 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
         raise RuntimeError("half way")
     assert files.read_json(path) == {"a": 1} and [p.name for p in tmp_path.iterdir()] == ["a.json"]
 
-    def save(name):
-        with open(name, "w") as file:
-            file.write("half")
-        raise RuntimeError("half way")
-
-    with pytest.raises(RuntimeError, match="half way"):
-        files.write_with(path, save)
-    assert files.read_json(path) == {"a": 1} and [p.name for p in tmp_path.iterdir()] == ["a.json"]
-
 
 def test_missing_and_broken_json_are_named(tmp_path):
     with pytest.raises(InputError, match="missing file .*a.json"):
@@ -36,6 +27,15 @@ def test_missing_and_broken_json_are_named(tmp_path):
 def test_sha256(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     assert files.sha256(tmp_path / "a").startswith("ba7816bf8f01cfea")
+
+
+def test_clearing_a_folder_keeps_its_lock(tmp_path):
+    with files.locked(tmp_path, "it"):
+        (tmp_path / "a").mkdir()
+        (tmp_path / "a/b").touch()
+        (tmp_path / "c").touch()
+        files.clear_folder(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == [files.LOCK]
 
 
 def test_a_lock_goes_with_its_process(tmp_path):

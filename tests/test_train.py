@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from conftest import spawn
+from conftest import spawn, tree
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -189,8 +189,12 @@ def test_runs_are_not_mixed_up(prepared, folder, command):
 
 
 def test_two_processes_on_one_run(prepared, folder, command):
+    assert command("train", *RUN, *SMALL).code == 0
+    before = tree(folder)
     with files.locked(folder, "this run"):
-        assert "another process is working on this run" in command("train", *RUN, *SMALL).refused()
+        refusal = command("train", *RUN, *SMALL, "--overwrite").refused()
+    assert "another process is working on this run" in refusal
+    assert tree(folder) == before
 
 
 def test_statistics_of_other_songs_are_refused(prepared, command):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from music_interpret import files
 from music_interpret.errors import InputError
@@ -94,7 +94,7 @@ def save_normalization(
         "shift": normalization.shift,
         "scale": normalization.scale,
     }
-    files.write_with(folder / "normalization.safetensors", lambda name: save_file(arrays, name))
+    files.write_bytes(folder / "normalization.safetensors", save(arrays))
     numbers = {"normalization": kind, "n_tokens": statistics.n_tokens, "mean_norm": statistics.mean_norm}
     files.write_json(folder / "normalization.json", numbers | made_from)
 

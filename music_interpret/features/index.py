@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from music_interpret import files
 from music_interpret.activations.store import ActivationSet
@@ -138,7 +138,7 @@ def build(folder: Path, chunks: Iterable[Chunk], d_sae: int, n_tokens: int, meta
         _deal(beside, counts, offsets)
         (beside / "spool").unlink()
         statistics = _statistics(beside, offsets, n_tokens)
-        files.write_with(beside / "statistics.safetensors", lambda name: save_file(statistics._asdict(), name))
+        files.write_bytes(beside / "statistics.safetensors", save(statistics._asdict()))
         sizes = {"format": FORMAT, "d_sae": d_sae, "n_tokens": n_tokens, "n_nonzero": int(offsets[-1])}
         files.write_json(beside / "index.json", sizes | meta)
         shutil.rmtree(folder, ignore_errors=True)
@@ -214,6 +214,8 @@ def open_index(run: Path, activations: ActivationSet) -> FeatureIndex:
     meta = files.read_json(folder / "index.json")
     if meta.get("format") != FORMAT:
         raise InputError(f"{folder} has index format {meta.get('format')}; this version reads format {FORMAT}; {again}")
+    if meta.get("sae_sha256") != files.sha256(run / "sae" / "sae_weights.safetensors"):
+        raise InputError(f"{folder} is the index of another autoencoder than {run / 'sae'}; {again}")
     for key, value in activations.identity.items():
         if meta.get(key) != value:
             raise InputError(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, from_numpy, nn
 
 from music_interpret import __version__, files
@@ -66,7 +66,7 @@ class SparseAutoencoder(nn.Module):
             "metadata": {"music_interpret_version": __version__} | self.metadata,
         }
         tensors = {k: v.detach().cpu().contiguous() for k, v in self._parameters_tuple()._asdict().items()}
-        files.write_with(folder / "sae_weights.safetensors", lambda name: save_file(tensors, name))
+        files.write_bytes(folder / "sae_weights.safetensors", save(tensors))
         files.write_json(folder / "cfg.json", cfg)
 
     @classmethod

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from music_interpret.activations.store import SongTable
 from music_interpret.errors import InputError
 from music_interpret.features.index import HISTOGRAM_EDGES, QUANTILES, Chunk, build, open_index
+from music_interpret.files import sha256
 
 IDENTITY = {"model_sha256": "m", "codes_sha256": "c"}
 
@@ -18,6 +19,13 @@ def sparse_latents(n_tokens, d_sae, density, seed=0):
     z[rng.random((n_tokens, d_sae)) > density] = 0
     z[:, 0] = 0  # one dead latent
     return z
+
+
+def with_autoencoder(run):
+    """A run folder with an autoencoder, whose bytes do not matter here, and what the index notes down of it."""
+    (run / "sae").mkdir(exist_ok=True)
+    (run / "sae/sae_weights.safetensors").write_bytes(b"weights")
+    return IDENTITY | {"sae_sha256": sha256(run / "sae/sae_weights.safetensors")}
 
 
 def activations_of(n_tokens, n_songs=5):
@@ -31,7 +39,7 @@ def activations_of(n_tokens, n_songs=5):
 
 def indexed(run, z, chunk):
     chunks = (Chunk.of(first, z[first : first + chunk]) for first in range(0, len(z), chunk))
-    build(run / "features", chunks, z.shape[1], len(z), IDENTITY)
+    build(run / "features", chunks, z.shape[1], len(z), with_autoencoder(run))
     return open_index(run, activations_of(len(z)))
 
 
@@ -91,10 +99,10 @@ def test_a_failed_build_leaves_the_old_index(tmp_path):
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        build(tmp_path / "features", broken(), 4, 100, IDENTITY)
+        build(tmp_path / "features", broken(), 4, 100, with_autoencoder(tmp_path))
     index = open_index(tmp_path, activations_of(100))
     np.testing.assert_array_equal(index.latent(1)[0], np.flatnonzero(z[:, 1]))
-    assert [p.name for p in tmp_path.iterdir()] == ["features"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["features", "sae"]
 
 
 @pytest.mark.parametrize(
@@ -111,6 +119,13 @@ def test_damage_is_named(tmp_path, damage, message):
     indexed(tmp_path, sparse_latents(100, 4, 0.3), 50)
     damage(tmp_path / "features")
     with pytest.raises(InputError, match=message + ".*music-interpret index"):
+        open_index(tmp_path, activations_of(100))
+
+
+def test_an_index_of_another_autoencoder_is_refused(tmp_path):
+    indexed(tmp_path, sparse_latents(100, 4, 0.3), 50)
+    (tmp_path / "sae/sae_weights.safetensors").write_bytes(b"other weights")
+    with pytest.raises(InputError, match="index of another autoencoder .*music-interpret index"):
         open_index(tmp_path, activations_of(100))
 
 
