@@ -5,6 +5,8 @@ through the model up to the deepest layer asked for and write their rows in plac
 after their rows are on disk, so a killed run goes on where it was and ends with the same bytes.
 """
 
+import contextlib
+import ctypes
 import hashlib
 import shutil
 from dataclasses import dataclass
@@ -25,6 +27,9 @@ from music_interpret.models.loaded import LoadedModel
 from music_interpret.models.mmt import load_mmt
 from music_interpret.music.dataset import Dataset, open_dataset
 from music_interpret.music.encoding import NOTE
+
+TRIM_EVERY = 4
+"""Batches between two returns of free memory; at this number they cost about 2 % of the time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,6 +269,18 @@ def _run_batches(
                 writers[layer].sync()
                 _mark(journals[layer], number)
             bar.update(int(songs.n_tokens[batch.songs].sum()))
+            if number % TRIM_EVERY == 0:
+                return_free_memory()
+
+
+def return_free_memory() -> None:
+    """Give the allocator's free pages back to the system, where it is glibc's.
+
+    Before 2.38 glibc seldom reuses freed blocks of another size (its bug 14581), and every length of songs makes blocks
+    of its own size: without this, memory grows with the number of lengths, to gigabytes.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def _padded(activations: store.ActivationSet, batch: Batch) -> torch.Tensor:

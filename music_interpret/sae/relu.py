@@ -7,7 +7,7 @@ after Bricken et al., "Towards Monosemanticity" (2023), with x already normalise
 tokens and dimensions; decoder rows are kept at unit norm, without which the penalty could be escaped by shrinking z
 and growing W_dec.
 
-Gradients are written out here rather than left to autograd: a step is six matrix products of 2 · d_in · d_sae FLOPs a
+Gradients are written out here rather than left to autograd: a step is five matrix products of 2 · d_in · d_sae FLOPs a
 token, and what is left over is memory traffic on z, (batch, d_sae), which autograd passes over about twice as often.
 A test holds them against autograd.
 """
