@@ -29,7 +29,7 @@ from music_interpret.preprocess import made_from
 from music_interpret.sae import relu
 from music_interpret.sae.autoencoder import SparseAutoencoder, fold_normalization
 from music_interpret.sae.metrics import Quality, mean_nearest_cosine, mean_pairwise_cosine, quality
-from music_interpret.sae.relu import Parameters, Step
+from music_interpret.sae.relu import Parameters
 from music_interpret.sae.run_log import RunLog
 from music_interpret.sae.training import Hyperparameters, Trainer
 
@@ -267,7 +267,7 @@ class _Run:
                     result = trainer.step(self.normalize(rows))
                     bar.update(size)
                     if trainer.n_done % self.config.log_every == 0:
-                        values = self._step_values(result)
+                        values = trainer.scalars(result)
                         log.write(trainer.n_done, values)
                         bar.set_postfix(
                             loss=f"{values['loss/total']:.4f}", l0=f"{values['sparsity/l0']:.1f}", refresh=False
@@ -277,30 +277,7 @@ class _Run:
                         raise KeyboardInterrupt(f"saved step {trainer.n_done}; the same command with --resume goes on")
                     if trainer.n_done % self.config.checkpoint_every == 0:
                         self._save_checkpoint()
-                log.write(trainer.n_done, self._step_values(result) | self._epoch_values())
-
-    def _step_values(self, result: Step) -> dict[str, float]:
-        """Losses and sparsity of the step just taken; InputError if the loss is no number any more."""
-        trainer, settings = self.trainer, self.trainer.hyperparameters
-        mse, l1 = float(result.squared_error), float(result.l1)
-        loss = mse + settings.alpha_at(trainer.n_done - 1) * l1
-        if not loss < float("inf"):
-            raise InputError(f"loss is {loss} at step {trainer.n_done}; a lower --lr than {self.config.lr} may help")
-        firing = int(torch.count_nonzero(result.z))
-        values = {
-            "loss/total": loss,
-            "loss/mse": mse,
-            "loss/l1": l1,
-            "sparsity/l0": firing / len(result.z),
-            "sparsity/fraction_active": firing / result.z.numel(),
-            "sparsity/mean_activation": l1 * len(result.z) / max(firing, 1),
-            "schedule/lr": settings.lr_at(trainer.n_done - 1),
-            "schedule/alpha": settings.alpha_at(trainer.n_done - 1),
-        }
-        if trainer.window:
-            values["sparsity/dead"] = trainer.window.dead
-            values["sparsity/overactive"] = trainer.window.overactive
-        return values
+                log.write(trainer.n_done, trainer.scalars(result) | self._epoch_values())
 
     def _epoch_values(self) -> dict[str, float]:
         """What is too dear for every step: held-out quality and the decoder's cosines."""

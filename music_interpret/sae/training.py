@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from music_interpret.errors import InputError
 from music_interpret.sae import relu
 from music_interpret.sae.metrics import FiringCounts
 from music_interpret.sae.relu import Parameters, Step
@@ -68,6 +69,29 @@ class Trainer:
         if self.firing.n_tokens >= self.window_tokens:
             self.window, self.firing = self.firing, FiringCounts(len(self.firing.counts), x.device)
         return result
+
+    def scalars(self, result: Step) -> dict[str, float]:
+        """Losses, sparsity and schedule of the step just taken; InputError if the loss is no number any more."""
+        settings, taken = self.hyperparameters, self.n_done - 1
+        mse, l1 = float(result.squared_error), float(result.l1)
+        loss = mse + settings.alpha_at(taken) * l1
+        if not loss < float("inf"):
+            raise InputError(f"loss is {loss} at step {self.n_done}; a lower --lr than {settings.lr} may help")
+        firing = int(torch.count_nonzero(result.z))
+        values = {
+            "loss/total": loss,
+            "loss/mse": mse,
+            "loss/l1": l1,
+            "sparsity/l0": firing / len(result.z),
+            "sparsity/fraction_active": firing / result.z.numel(),
+            "sparsity/mean_activation": l1 * len(result.z) / max(firing, 1),
+            "schedule/lr": settings.lr_at(taken),
+            "schedule/alpha": settings.alpha_at(taken),
+        }
+        if self.window:
+            values["sparsity/dead"] = self.window.dead
+            values["sparsity/overactive"] = self.window.overactive
+        return values
 
     def state(self) -> dict[str, Tensor]:
         """Everything that later steps depend on, as tensors."""
