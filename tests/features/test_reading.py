@@ -10,7 +10,8 @@ from music_interpret.files import sha256
 from music_interpret.music.encoding import Encoding, mmt_encoding
 
 ENCODING = Encoding.from_json(mmt_encoding(), "table")
-# Four songs of a rising scale, each beginning a beat later; latent 0 fires on every D, latent 1 on every start of a song, latent 2 never.
+# Four songs of a rising scale, each beginning a beat later; latent 0 fires on every D, latent 1 on every start of a
+# song, latent 2 never.
 NOTES = np.array([[beat, 0, 60 + 2 * (beat % 6), 12, 0] for beat in range(12)])
 
 
