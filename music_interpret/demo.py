@@ -117,7 +117,9 @@ def _rank_in_field(trait: Trait, traits: list[Trait]) -> int:
 
 
 def where(run: Path, seconds: float) -> str:
-    """Where everything lies, and what to type next."""
+    """Where everything lies, and what to type next; the notebook where there is one, in a checkout."""
+    notebook = Path("notebooks/feature_exploration.ipynb")
+    jupyter = f"\n  jupyter lab    ({notebook})" if notebook.is_file() else ""
     return f"""
 Done in {seconds:.0f} s. Where everything lies:
   notes         {paths.dataset_folder(DATASET)}
@@ -128,8 +130,7 @@ Done in {seconds:.0f} s. Where everything lies:
 Next:
   music-interpret features {run}                 every latent, by its largest activation
   music-interpret features {run} --latent 112    one latent's top tokens in context
-  tensorboard --logdir {paths.home() / "reports"}
-  jupyter lab    (notebooks/feature_exploration.ipynb)"""
+  tensorboard --logdir {paths.home() / "reports"}{jupyter}"""
 
 
 if __name__ == "__main__":
