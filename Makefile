@@ -6,12 +6,13 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help init installed install demo test lint docs bench clean lock
+.PHONY: help init installed install demo test test-interop lint docs bench clean lock
 
 PYTHON := python3
-EXTRAS := notebook,docs,dev
+EXTRAS := notebook,docs,hub,dev
 LOCKED_TORCH := torch==2.13.0
 WORKERS := 2
+INTEROP := sae-lens dictionary-learning eai-sparsify
 
 FORBIDDEN := $(shell $(PYTHON) -c 'import os, sys, sysconfig; \
 	marker = os.path.join(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED"); \
@@ -49,7 +50,7 @@ export PIP_ROOT_USER_ACTION := ignore
 export NO_MKDOCS_2_WARNING := 1
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
 
 init: installed ## install the package with everything it needs; make data/, models/ and reports/
 	@mkdir -p data models reports
@@ -82,6 +83,27 @@ demo: installed ## the whole path on a built-in model and real music, with no ne
 
 test: installed ## all tests
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS)
+
+test-interop: $(INTEROP:%=.venvs/%/ready) ## saved autoencoders in the real SAELens, dictionary-learning and sparsify
+	@set -e; for library in $(INTEROP); do echo "== $$library"; \
+		OMP_NUM_THREADS=1 .venvs/$$library/bin/python3 -m pytest tests/interop; done
+
+# An environment for each library, since their dependencies exclude each other's and ours. All see the one torch beside them,
+# which none can change. An environment lasts as long as its list stays the same.
+SITE_PACKAGES := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
+.venvs/torch/ready: constraints.txt
+	@$(PYTHON) -c "$$OLD_ENOUGH"
+	@echo "installing $(LOCKED_TORCH) in $(@D) (minutes, the first time)"
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(@D)/bin/python3 -m pip install --quiet "$(LOCKED_TORCH)"
+	@touch $@
+
+.venvs/%/ready: tests/interop/requirements-%.txt .venvs/torch/ready
+	@echo "installing $* in $(@D)"
+	@$(PYTHON) -m venv --clear --without-pip $(@D)
+	@.venvs/torch/bin/python3 -m pip --python $(@D)/bin/python3 install --quiet --no-deps --requirement $<
+	@.venvs/torch/bin/python3 $(SITE_PACKAGES) > "$$($(@D)/bin/python3 $(SITE_PACKAGES))/torch.pth"
+	@touch $@
 
 lint: installed ## style and types
 	$(PY) -m ruff check .

@@ -222,7 +222,7 @@ def prepare(home: str) -> ActivationSet:
 
 def trained_run(epochs: int = 8) -> Path:
     """The demo's run, trained if it is not there; with fewer epochs a run of its own."""
-    name = "relu" if epochs == 8 else f"relu-{epochs}"
+    name = "sae" if epochs == 8 else f"sae-{epochs}"
     folder = paths.run_folder("demo", name, LAYER)
     if not (folder / "sae" / "cfg.json").is_file():
         print(f"training the demo's autoencoder for {epochs} epochs", flush=True)
@@ -232,7 +232,7 @@ def trained_run(epochs: int = 8) -> Path:
 
 def train_config(**changes: Any) -> TrainConfig:
     """The demo's training arguments with changes."""
-    names = {"dataset_name": demo.DATASET, "data_repr": demo.REPR, "series_name": "demo", "experiment_name": "relu"}
+    names = {"dataset_name": demo.DATASET, "data_repr": demo.REPR, "series_name": "demo", "experiment_name": "sae"}
     return TrainConfig(**(names | {"layers": (LAYER,)} | changes))
 
 

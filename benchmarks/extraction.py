@@ -30,12 +30,12 @@ from music_interpret import activation_extraction as stage
 from music_interpret import demo, files, paths
 from music_interpret.activations.hooks import record
 from music_interpret.activations.normalization import load_normalization
-from music_interpret.activations.store import ActivationSet, open_set
+from music_interpret.activations.song_batches import padded_codes, plan_batches
+from music_interpret.activations.store import ActivationSet, made_from, open_set
 from music_interpret.errors import InputError
 from music_interpret.models.loaded import LoadedModel
 from music_interpret.models.mmt import FEEDFORWARD_FACTOR, HEAD_DIM, MMTSizes, load_mmt, next_token_losses
 from music_interpret.music.dataset import open_dataset
-from music_interpret.preprocess import made_from
 from music_interpret.sae.autoencoder import SparseAutoencoder
 from music_interpret.sae.metrics import quality
 
@@ -102,9 +102,9 @@ class Ours:
     def run_forward(self, precision: str) -> int:
         """The same batches through the model up to the layer, nothing kept."""
         module = self.model.to_precision(precision)
-        for batch in stage.plan_batches(self.activations.songs.n_tokens, self.config.batch_tokens):
+        for batch in plan_batches(self.activations.songs.n_tokens, self.config.batch_tokens):
             with record({self.layer: self.model.layers[self.layer]}):
-                module(stage._padded(self.activations, batch))
+                module(padded_codes(self.activations, batch).codes)
         return self.activations.n_tokens
 
     def codes(self, song: int) -> torch.Tensor:
@@ -245,11 +245,11 @@ def accuracy(ours: Ours, songs: list[int], run: Path) -> dict[str, Any]:
 def profile(ours: Ours, precision: str) -> dict[str, float]:
     """Share of the forward's time by operation, over a few batches spread over the lengths."""
     module = ours.model.to_precision(precision)
-    batches = stage.plan_batches(ours.activations.songs.n_tokens, ours.config.batch_tokens)
+    batches = plan_batches(ours.activations.songs.n_tokens, ours.config.batch_tokens)
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as recorded, torch.inference_mode():
         for batch in batches[:: max(1, len(batches) // 4)]:
             with record({LAYER: ours.model.layers[LAYER]}):
-                module(stage._padded(ours.activations, batch))
+                module(padded_codes(ours.activations, batch).codes)
     seconds = {event.key.removeprefix("aten::"): event.self_cpu_time_total for event in recorded.key_averages()}
     total = sum(seconds.values())
     shares = sorted(((name, value / total) for name, value in seconds.items()), key=lambda item: -item[1])

@@ -57,11 +57,15 @@ def train_epoch(activations: ActivationSet) -> int:
     folder = paths.run_folder("demo", "benchmark-index", LAYER)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    run = training._Run(config, activations, *training._open_layer(config, activations, LAYER), folder)
+    opened = {LAYER: training._open_layer(config, activations, LAYER)}
+    sweep = training._Sweep(config, activations, opened, training._plans(config))
+    run = sweep.runs[0]
     with quiet():
-        run._loop()
+        run.begin(resume=False)
+        sweep._loop()
+        run.close()
     shutil.rmtree(folder.parent)
-    return run.trainer.n_done * config.batch_size
+    return run.n_done * config.batch_size
 
 
 @torch.inference_mode()

@@ -107,34 +107,40 @@ class Stage:
     def __init__(self, activations: ActivationSet, precision: str) -> None:
         self.config = train_config(
             experiment_name="benchmark",
+            architecture="relu",
+            token_baseline="none",
             d_sae=D_SAE,
             batch_size=BATCH,
             epochs=1,
-            alpha=ALPHA,
+            alpha=(ALPHA,),
+            aux_weight=0.0,
             lr=LR,
             precision=precision,
             overwrite=True,
         )
         self.activations = activations
-        self.folder = paths.run_folder("demo", f"benchmark-{precision}", LAYER)
+        self.folder = paths.run_folder("demo", "benchmark", LAYER)
 
-    def new_run(self) -> stage._Run:
+    def new_run(self) -> stage._Sweep:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        layer, normalization = stage._open_layer(self.config, self.activations, LAYER)
-        return stage._Run(self.config, self.activations, layer, normalization, self.folder)
+        opened = {LAYER: stage._open_layer(self.config, self.activations, LAYER)}
+        return stage._Sweep(self.config, self.activations, opened, stage._plans(self.config))
 
     @torch.no_grad()
-    def epoch(self, run: stage._Run) -> int:
+    def epoch(self, sweep: stage._Sweep) -> int:
         with quiet():
-            run._loop()
-        return run.trainer.n_done * BATCH
+            run = sweep.runs[0]
+            run.begin(resume=False)
+            sweep._loop()
+            run.close()
+        return run.n_done * BATCH
 
     @torch.no_grad()
-    def steps(self, run: stage._Run, steps: int) -> int:
-        rows = run.normalize(next(run.batches.epoch(0)))
+    def steps(self, sweep: stage._Sweep, steps: int) -> int:
+        rows = sweep._normalized(next(sweep.batches.epoch(0)))[LAYER]
         for _ in range(steps):
-            run.trainer.step(rows)
+            sweep.runs[0].trainer.step(rows)
         return steps * BATCH
 
 

@@ -11,7 +11,7 @@ import hashlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from tqdm import tqdm
 from music_interpret import __version__, files, paths
 from music_interpret.activations import store
 from music_interpret.activations.hooks import record
+from music_interpret.activations.song_batches import SongBatch, padded_codes, plan_batches
 from music_interpret.config import positional
 from music_interpret.errors import InputError
 from music_interpret.models.device import DeviceName, pick_device
@@ -59,31 +60,6 @@ class ExtractionConfig:
         for name in ("batch_tokens", "shard_tokens"):
             if getattr(self, name) < 1:
                 raise InputError(f"--{name} is {getattr(self, name)}; right is 1 or more")
-
-
-class Batch(NamedTuple):
-    """Songs of about one length that go through the model together."""
-
-    songs: np.ndarray
-    """Song numbers."""
-    length: int
-    """Length of the longest, to which the others are padded."""
-
-
-def plan_batches(n_tokens: np.ndarray, batch_tokens: int) -> list[Batch]:
-    """Bucket songs by length (longest first) into batches of at most `batch_tokens` tokens, padding included.
-
-    A song that is longer than the budget makes a batch of its own.
-    """
-    order = np.argsort(-n_tokens, kind="stable")
-    batches = []
-    start = 0
-    while start < len(order):
-        length = int(n_tokens[order[start]])
-        count = max(1, batch_tokens // length)
-        batches.append(Batch(order[start : start + count], length))
-        start += count
-    return batches
 
 
 def extract(config: ExtractionConfig) -> Path:
@@ -263,7 +239,7 @@ def _run_batches(
             if not lacking:
                 continue
             with record({layer: model.layers[layer] for layer in lacking}) as outputs:
-                module(_padded(activations, batch).to(device))
+                module(padded_codes(activations, batch).codes.to(device))
             for layer in lacking:
                 _write_batch(config, songs, batch, layer, outputs[layer], writers[layer])
                 writers[layer].sync()
@@ -283,20 +259,10 @@ def return_free_memory() -> None:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
-def _padded(activations: store.ActivationSet, batch: Batch) -> torch.Tensor:
-    """Codes of a batch, int64 (n_songs, length, 6), right-padded with zeros."""
-    songs = activations.songs
-    codes = np.zeros((len(batch.songs), batch.length, 6), np.int64)
-    for row, song in enumerate(batch.songs):
-        first, count = songs.first_token[song], songs.n_tokens[song]
-        codes[row, :count] = activations.codes[first : first + count]
-    return torch.from_numpy(codes)
-
-
 def _write_batch(
     config: ExtractionConfig,
     songs: store.SongTable,
-    batch: Batch,
+    batch: SongBatch,
     layer: int,
     output: torch.Tensor,
     writer: store.ShardWriter,

@@ -29,8 +29,14 @@ STAGES = {
     "extract": Stage("activation_extraction", "ExtractionConfig", "extract", "what the model computes on every token"),
     "preprocess": Stage("preprocess", "PreprocessConfig", "preprocess", "normalisation statistics of activations"),
     "train": Stage("train", "TrainConfig", "train", "a sparse autoencoder of a layer's activations"),
+    "evaluate": Stage("evaluate", "EvaluateConfig", "evaluate", "how good a run is, beside controls"),
+    "compare": Stage("compare", "CompareConfig", "compare", "evaluated runs in one table and one picture"),
     "index": Stage("index", "IndexConfig", "build_index", "every latent's tokens, values and statistics"),
     "features": Stage("browse", "BrowseConfig", "browse", "read which tokens fire which latents"),
+    "export": Stage(
+        "export", "ExportConfig", "export", "a run's autoencoder for SAELens, dictionary-learning, sparsify"
+    ),
+    "import": Stage("import_sae", "ImportConfig", "import_sae", "an autoencoder of one of those libraries as a run"),
     "demo": Stage("demo", "DemoConfig", "demo", "all of it on a built-in model and real music"),
 }
 

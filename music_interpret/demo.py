@@ -52,14 +52,14 @@ def demo(config: DemoConfig) -> None:
     layers = (config.layer,)
     extract(ExtractionConfig(dataset_name=DATASET, data_repr=REPR, layers=layers))
     preprocess(PreprocessConfig(dataset_name=DATASET, data_repr=REPR, layers=layers))
-    run = paths.run_folder("demo", "relu", config.layer)
+    run = paths.run_folder("demo", "sae", config.layer)
     begun = (run / "training_args.json").is_file()
     train(
         TrainConfig(
             dataset_name=DATASET,
             data_repr=REPR,
             series_name="demo",
-            experiment_name="relu",
+            experiment_name="sae",
             layers=layers,
             resume=begun,
         )

@@ -70,8 +70,10 @@ def _chunks(
     bar = tqdm(total=activations.n_tokens, desc="index", unit="token", unit_scale=True)
     with bar, torch.inference_mode():
         for first in range(0, activations.n_tokens, config.batch_tokens):
-            rows = layer.read(first, min(first + config.batch_tokens, activations.n_tokens))
-            z = autoencoder.encode(torch.tensor(rows, device=device).float())
+            last = min(first + config.batch_tokens, activations.n_tokens)
+            rows = layer.read(first, last)
+            codes = None if autoencoder.baseline is None else torch.tensor(activations.codes[first:last], device=device)
+            z = autoencoder.encode(torch.tensor(rows, device=device).float(), codes)
             yield feature_index.Chunk.of(first, z.cpu().numpy())
             bar.update(len(rows))
 

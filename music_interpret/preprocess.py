@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -20,7 +19,7 @@ from music_interpret.activations.normalization import (
     save_normalization,
     stream_statistics,
 )
-from music_interpret.activations.store import ActivationSet, LayerActivations, open_set, shard_path
+from music_interpret.activations.store import LayerActivations, made_from, open_set, shard_path
 from music_interpret.config import positional
 from music_interpret.errors import InputError
 
@@ -70,12 +69,6 @@ def preprocess(config: PreprocessConfig) -> None:
             f"layer {number}: {config.normalization} from {statistics.n_tokens:,} train tokens, "
             f"mean norm {statistics.mean_norm:.3f} → {layer.folder / 'normalization.json'}"
         )
-
-
-def made_from(activations: ActivationSet, layer: LayerActivations) -> dict[str, Any]:
-    """What statistics are of: the model, the tokens, the splits and how the layer was computed."""
-    songs = files.sha256(activations.folder / "songs.csv")
-    return activations.identity | {"songs_sha256": songs} | {k: layer.meta[k] for k in ("layer", "dtype", "precision")}
 
 
 def _chunks(layer: LayerActivations, runs: np.ndarray, bar: tqdm) -> Iterator[np.ndarray]:

@@ -1,42 +1,50 @@
-"""Stage: train a sparse autoencoder on a layer's activations.
+"""Stage: train sparse autoencoders on the activations of one or several layers.
 
-reports/<series>/<experiment>/layer_007/
-    training_args.json   arguments and what it was trained on     metrics.jsonl   one line for each logged step
-    tensorboard/         the same as curves                       checkpoints/    state.safetensors, to go on from
-    sae/                 cfg.json, sae_weights.safetensors: takes raw activations
+Several values of `--alpha` or `--k`, and several layers, are trained in one pass over the data, each in a run folder
+of its own (see `sae/training_run.py` for what that holds).
 """
 
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
+import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 from torch import Tensor
 from tqdm import tqdm
 
 from music_interpret import __version__, files, paths
-from music_interpret.activations.batches import ShuffledBatches, sequential_batches
+from music_interpret.activations.batches import Batch, ShuffledBatches, sequential_batches
 from music_interpret.activations.normalization import Normalization, load_normalization
-from music_interpret.activations.store import ActivationSet, LayerActivations, open_set
+from music_interpret.activations.store import ActivationSet, LayerActivations, made_from, open_set
 from music_interpret.config import as_dict, positional
 from music_interpret.errors import InputError
 from music_interpret.interrupts import held_back
 from music_interpret.models.device import DeviceName, pick_device
-from music_interpret.music.dataset import Split
-from music_interpret.preprocess import made_from
-from music_interpret.sae import relu
-from music_interpret.sae.autoencoder import SparseAutoencoder, fold_normalization
-from music_interpret.sae.metrics import Quality, mean_nearest_cosine, mean_pairwise_cosine, quality
-from music_interpret.sae.relu import Parameters
-from music_interpret.sae.run_log import RunLog
-from music_interpret.sae.training import Hyperparameters, Trainer
+from music_interpret.sae import token_baseline
+from music_interpret.sae.architectures import ARCHITECTURES, ArchitectureName
+from music_interpret.sae.autoencoder import SparseAutoencoder
+from music_interpret.sae.metrics import Quality, quality
+from music_interpret.sae.objective import Objective
+from music_interpret.sae.token_baseline import TokenBaseline
+from music_interpret.sae.tracking import TrackerName, tracked
+from music_interpret.sae.training import DivergedError, Hyperparameters, Trainer
+from music_interpret.sae.training_run import TrainingRun
+
+MEASURED_TOKENS = 8192
+# What is taken where nothing is given.
+ALPHAS: dict[str, float] = {"relu": 1e-2, "gated": 1e-2, "jumprelu": 1.0}
+SPARSITY_WARMUPS: dict[str, float] = {"relu": 0.1, "gated": 0.1, "jumprelu": 0.3}
+# Values that do not belong to the run: how it is gone about, and what a sweep shares.
+NOT_ARGUMENTS = ("resume", "overwrite", "layers", "tracker")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """Train a sparse autoencoder (ReLU with an L1 penalty) on the activations of one or several layers."""
+    """Train sparse autoencoders on the activations of one or several layers."""
 
     dataset_name: str = positional()
     """Folder of the data set under data/base/ (with or without _notes)."""
@@ -45,13 +53,33 @@ class TrainConfig:
     series_name: str
     """First folder of the run under reports/: a series of experiments."""
     experiment_name: str
-    """Second folder of the run: one experiment."""
+    """Second folder of the run: one experiment. Several values of alpha or k are put behind it: name-k16, name-k32."""
     layers: tuple[int, ...]
     """Layers to train on, one autoencoder each; they must have been extracted and preprocessed."""
+    architecture: ArchitectureName = "topk"
+    """relu and gated are made sparse by a penalty (alpha), the others by how many latents may fire (k): topk on each
+    token, batchtopk and matryoshka on average, jumprelu on average by a penalty.
+    """
+    token_baseline: Literal["none", "additive"] = "additive"
+    """additive: take off what a token's own six fields say (one trained vector for each value), so that latents are
+    left to say what the model made of the context.
+    """
     d_sae: int = 2048
     """Number of latents."""
-    alpha: float = 1e-2
-    """Weight of the L1 penalty (summed over latents) against the squared error (averaged over dimensions)."""
+    k: tuple[float, ...] | None = None
+    """Latents that fire on a token (topk, batchtopk, matryoshka), or the number aimed at (jumprelu): 32 if not given.
+    Several values train several autoencoders.
+    """
+    alpha: tuple[float, ...] | None = None
+    """Weight of the sparsity penalty against the squared error (averaged over dimensions): 0.01 for relu and gated, 1
+    for jumprelu if not given. Several values train several autoencoders.
+    """
+    decoder_norm: Literal["unit", "free"] = "unit"
+    """relu only: unit keeps decoder rows at norm 1; free leaves them, and weighs the penalty by them."""
+    prefixes: tuple[int, ...] | None = None
+    """matryoshka only: numbers of latents that reconstruct on their own; 1/16, 1/8, 1/4, 1/2 and all if not given."""
+    bandwidth: float = 0.5
+    """jumprelu only: width of the window around a threshold from which its gradient comes."""
     lr: float = 3e-3
     """Learning rate of Adam after warm-up."""
     batch_size: int = 1024
@@ -62,28 +90,38 @@ class TrainConfig:
     """Share of the steps over which the learning rate rises from 0."""
     lr_decay: float = 0.2
     """Share of the steps over which the learning rate falls to 0 at the end."""
-    alpha_warmup: float = 0.1
-    """Share of the steps over which the penalty rises from 0."""
+    sparsity_warmup: float | None = None
+    """Share of the steps over which the penalty rises from 0, or k falls from four times its value: 0.1 for relu and
+    gated, 0.3 for jumprelu, 0 for the others if not given.
+    """
+    clip_norm: float = 0.0
+    """Largest norm of a step's gradients together; 0 leaves them as they are."""
+    aux_weight: float = 0.03125
+    """Weight of the loss through which dead latents learn what the others leave over (AuxK); 0 leaves them dead."""
     encoder_bias: float = -1.0
-    """Initial encoder bias, in normalised space: how many standard deviations a latent ignores at first."""
+    """Initial encoder bias of relu and gated (jumprelu: threshold) in normalised space: how many standard deviations a
+    latent ignores at first.
+    """
     encoder_scale: float = 1.0
     """Initial encoder, as a multiple of the transposed decoder."""
     decoder_bias: bool = True
-    """Whether the decoder bias is trained; without it stays 0 in normalised space."""
+    """Whether the decoder bias is trained; without it stays at the mean of the activations."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Number type of the matrix products; parameters and sums stay float32."""
+    """Number type of the dense matrix products; parameters and sums stay float32."""
     seed: int = 0
     """Fixes the initial weights and the order of the tokens."""
     buffer_tokens: int = 4_194_304
-    """Tokens held in memory for shuffling; a larger set is shuffled in buffers of this size."""
-    window_tokens: int = 100_000
-    """Tokens over which dead and overactive latents are counted while training."""
+    """Tokens held in memory for shuffling, over all layers; a larger set is shuffled in buffers of this size."""
+    window_tokens: int = 50_000
+    """Tokens without firing after which a latent counts as dead; overactive ones are counted over as many."""
     log_every: int = 50
     """Steps between logged losses."""
     checkpoint_every: int = 1000
     """Steps between checkpoints."""
     device: DeviceName = "auto"
     """Where to train; auto takes a GPU if there is one."""
+    tracker: TrackerName = "none"
+    """Also send the curves to Weights & Biases or to Trackio, if that is installed."""
     resume: bool = False
     """Go on with an interrupted run, bit for bit."""
     overwrite: bool = False
@@ -92,12 +130,15 @@ class TrainConfig:
     # The pipeline that this project replaces; docs/log.md tells what its small encoder does.
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
         "reference": {
-            "alpha": 1e-3,
+            "architecture": "relu",
+            "token_baseline": "none",
+            "alpha": (1e-3,),
             "lr": 3e-4,
             "batch_size": 2048,
             "lr_warmup": 0.0,
             "lr_decay": 0.0,
-            "alpha_warmup": 0.0,
+            "sparsity_warmup": 0.0,
+            "aux_weight": 0.0,
             "encoder_bias": -1.0,
             "encoder_scale": 0.14,
             "decoder_bias": False,
@@ -116,36 +157,105 @@ class TrainConfig:
         ):
             if getattr(self, name) < 1:
                 raise InputError(f"--{name} is {getattr(self, name)}; right is 1 or more")
-        for name in ("alpha", "lr_warmup", "lr_decay", "alpha_warmup", "seed"):
-            if not getattr(self, name) >= 0:
+        for name in ("lr_warmup", "lr_decay", "sparsity_warmup", "clip_norm", "aux_weight", "seed"):
+            if getattr(self, name) is not None and not getattr(self, name) >= 0:
                 raise InputError(f"--{name} is {getattr(self, name)}; right is 0 or more")
-        if not 0 < self.lr < float("inf"):
-            raise InputError(f"--lr is {self.lr}; right is a number above 0")
+        for name in ("lr", "bandwidth"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise InputError(f"--{name} is {getattr(self, name)}; right is a number above 0")
         if self.resume and self.overwrite:
             raise InputError("--resume and --overwrite exclude each other")
+        self._check_sparsity()
+
+    def _check_sparsity(self) -> None:
+        """Refuse knobs that the architecture does not have, and values that it cannot have."""
+        knobs = ARCHITECTURES[self.architecture].knobs
+        for knob in ("alpha", "k"):
+            values = getattr(self, knob)
+            if values is None:
+                continue
+            if knob not in knobs:
+                raise InputError(f"--{knob} has no meaning for {self.architecture}; right is --{' and --'.join(knobs)}")
+            if len(set(values)) < len(values):
+                raise InputError(f"--{knob} names a value twice: {' '.join(f'{v:g}' for v in values)}")
+        for alpha in self.alpha or ():
+            if not 0 <= alpha < float("inf"):
+                raise InputError(f"--alpha is {alpha:g}; right is 0 or more")
+        for k in self.k or ():
+            if not 0 < k <= self.d_sae:
+                raise InputError(f"--k is {k:g}; right is above 0 and at most d_sae, {self.d_sae}")
+            if self.architecture == "topk" and k != round(k):
+                raise InputError(f"--k is {k:g}; right for topk is a whole number")
+        if self.decoder_norm == "free" and self.architecture != "relu":
+            raise InputError(f"--decoder_norm free has no meaning for {self.architecture}; right is relu")
+        if self.prefixes is not None:
+            if self.architecture != "matryoshka":
+                raise InputError(f"--prefixes has no meaning for {self.architecture}; right is matryoshka")
+            if sorted(set(self.prefixes)) != list(self.prefixes) or self.prefixes[0] < 1:
+                raise InputError(f"--prefixes is {self.prefixes}; right are rising whole numbers above 0")
+            if self.prefixes[-1] != self.d_sae:
+                raise InputError(f"--prefixes ends with {self.prefixes[-1]}; right is d_sae, {self.d_sae}")
+
+
+class _Plan(NamedTuple):
+    """One autoencoder of a sweep: its layer, its sparsity and its folder."""
+
+    layer: int
+    alpha: float
+    k: float
+    folder: Path
 
 
 def train(config: TrainConfig) -> list[Path]:
-    """Run the stage and return the run folder of each layer.
+    """Run the stage and return the run folders, layer by layer.
 
     Raises:
-        InputError: something before this stage is missing or does not fit, or the run folder exists.
+        InputError: something before this stage is missing or does not fit, a run folder exists, or a loss diverged.
     """
     activations = open_set(
         paths.activations_folder(config.dataset_name, config.data_repr), config.dataset_name, config.data_repr
     )
-    layers = sorted(set(config.layers))
-    opened = {layer: _open_layer(config, activations, layer) for layer in layers}
-    folders = {layer: paths.run_folder(config.series_name, config.experiment_name, layer) for layer in layers}
+    opened = {layer: _open_layer(config, activations, layer) for layer in sorted(set(config.layers))}
     pick_device(config.device)
-    for layer, folder in folders.items():
-        _check_run_folder(config, folder, _training_args(config, activations, opened[layer][0]))
-    for layer, folder in folders.items():
-        with files.locked(folder, "this run"):
+    plans = _plans(config)
+    for plan in plans:
+        _check_run_folder(config, plan.folder, _training_args(config, activations, opened[plan.layer][0], plan))
+    with contextlib.ExitStack() as held:
+        for plan in plans:
+            held.enter_context(files.locked(plan.folder, "this run"))
             if config.overwrite:
-                files.clear_folder(folder)
-            _Run(config, activations, *opened[layer], folder).train()
-    return list(folders.values())
+                files.clear_folder(plan.folder)
+        unfinished = [plan for plan in plans if not (config.resume and _is_finished(plan.folder))]
+        if unfinished:
+            _Sweep(config, activations, opened, unfinished).train()
+    return [plan.folder for plan in plans]
+
+
+def _plans(config: TrainConfig) -> list[_Plan]:
+    """Every layer with every value of alpha and k."""
+    knobs = ARCHITECTURES[config.architecture].knobs
+    alphas = config.alpha or (ALPHAS.get(config.architecture, 0.0),)
+    ks = config.k or ((float(min(32, config.d_sae)),) if "k" in knobs else (0.0,))
+    plans = []
+    for layer in sorted(set(config.layers)):
+        for alpha in alphas:
+            for k in ks:
+                name = config.experiment_name
+                name += f"-alpha{alpha:g}" if len(alphas) > 1 else ""
+                name += f"-k{k:g}" if len(ks) > 1 else ""
+                plans.append(_Plan(layer, alpha, k, paths.run_folder(config.series_name, name, layer)))
+    return plans
+
+
+def _sparsity_warmup(config: TrainConfig) -> float:
+    given = config.sparsity_warmup
+    return SPARSITY_WARMUPS.get(config.architecture, 0.0) if given is None else given
+
+
+def _is_finished(folder: Path) -> bool:
+    if finished := (folder / "sae" / "cfg.json").is_file():
+        print(f"run {folder} is finished")
+    return finished
 
 
 def _open_layer(config: TrainConfig, activations: ActivationSet, layer: int) -> tuple[LayerActivations, Normalization]:
@@ -155,15 +265,37 @@ def _open_layer(config: TrainConfig, activations: ActivationSet, layer: int) -> 
     return opened, load_normalization(opened.folder, made_from(activations, opened), command)
 
 
-def _training_args(config: TrainConfig, activations: ActivationSet, layer: LayerActivations) -> dict[str, Any]:
+def _training_args(
+    config: TrainConfig, activations: ActivationSet, layer: LayerActivations, plan: _Plan
+) -> dict[str, Any]:
     """What a run writes down of itself: arguments, data and version."""
-    arguments = {k: v for k, v in as_dict(config).items() if k not in ("resume", "overwrite", "layers")}
+    knobs = ARCHITECTURES[config.architecture].knobs
+    own = replace(config, experiment_name=plan.folder.parent.name)
+    arguments = {k: v for k, v in as_dict(own).items() if k not in NOT_ARGUMENTS}
+    arguments |= {"alpha": plan.alpha if "alpha" in knobs else None, "k": plan.k if "k" in knobs else None}
     return {
         "music_interpret": __version__,
-        "arguments": arguments | {"layer": layer.meta["layer"]},
+        "arguments": arguments | {"layer": plan.layer},
         "activations": made_from(activations, layer),
         "activations_folder": paths.activations_folder(config.dataset_name, config.data_repr).name,
     }
+
+
+def config_of(args: dict[str, Any], **changes: Any) -> TrainConfig:
+    """The config that trains the run of a `training_args.json` again, with changes.
+
+    Raises:
+        InputError: the run was trained by another version, with other arguments.
+    """
+    arguments = dict(args["arguments"])
+    try:
+        arguments["layers"] = (arguments.pop("layer"),)
+        for name in ("alpha", "k"):
+            arguments[name] = None if arguments[name] is None else (arguments[name],)
+        arguments["prefixes"] = None if arguments["prefixes"] is None else tuple(arguments["prefixes"])
+        return TrainConfig(**(arguments | changes))
+    except (KeyError, TypeError) as error:
+        raise InputError(f"the run was not trained by this version ({error}); train it again") from None
 
 
 def _check_run_folder(config: TrainConfig, folder: Path, args: dict[str, Any]) -> None:
@@ -184,148 +316,180 @@ def _check_run_folder(config: TrainConfig, folder: Path, args: dict[str, Any]) -
         )
 
 
-class _Run:
-    """One layer's training: loop, logging and checkpoints."""
+class _Sweep:
+    """All the autoencoders of one call, trained side by side on the same batches."""
 
     def __init__(
         self,
         config: TrainConfig,
         activations: ActivationSet,
-        layer: LayerActivations,
-        normalization: Normalization,
-        folder: Path,
+        opened: dict[int, tuple[LayerActivations, Normalization]],
+        plans: list[_Plan],
     ) -> None:
-        self.config, self.activations, self.layer = config, activations, layer
-        self.normalization, self.folder = normalization, folder
+        self.config, self.activations = config, activations
         self.device = pick_device(config.device)
-        self.shift = torch.from_numpy(normalization.shift).to(self.device)
-        self.scale = torch.from_numpy(normalization.scale).to(self.device)
+        self.layers = {plan.layer: opened[plan.layer][0] for plan in plans}
+        self.normalizations = {plan.layer: opened[plan.layer][1] for plan in plans}
+        self.affine = {
+            layer: (torch.from_numpy(n.shift).to(self.device), torch.from_numpy(n.scale).to(self.device))
+            for layer, n in self.normalizations.items()
+        }
         self.batches = ShuffledBatches(
-            layer,
+            self.layers,
             activations.songs.runs("train"),
             batch_size=config.batch_size,
             seed=config.seed,
-            buffer_tokens=config.buffer_tokens,
+            buffer_tokens=config.buffer_tokens // len(self.layers),
         )
-        self.trainer = self._trainer()
-        self.state_path = folder / "checkpoints" / "state.safetensors"
+        self.codes = np.array(activations.codes) if config.token_baseline != "none" else None
+        self.tables: dict[int, Tensor] = {}
+        self.runs = [self._run(plan) for plan in plans]
 
-    def _trainer(self) -> Trainer:
+    def _run(self, plan: _Plan) -> TrainingRun:
         config = self.config
-        generator = torch.Generator().manual_seed(config.seed)
-        parameters = relu.initial_parameters(
+        return TrainingRun(
+            plan.folder,
+            _training_args(config, self.activations, self.layers[plan.layer], plan),
+            self._trainer(plan),
+            self.normalizations[plan.layer],
+            partial(self._quality, plan.layer),
+            batch_size=self.batches.batch_size,
+            log_every=config.log_every,
+            checkpoint_every=config.checkpoint_every,
+        )
+
+    def _trainer(self, plan: _Plan) -> Trainer:
+        config = self.config
+        parameters = ARCHITECTURES[config.architecture].initial(
             self.activations.d_model,
             config.d_sae,
             encoder_bias=config.encoder_bias,
             encoder_scale=config.encoder_scale,
-            generator=generator,
+            generator=torch.Generator().manual_seed(config.seed),
+        )
+        baseline = self._baseline(plan.layer)
+        if baseline is None:
+            # The decoder's bias starts at the mean, and the encoder reads what deviates from it.
+            normalization = self.normalizations[plan.layer]
+            parameters["b_dec"] = torch.from_numpy((normalization.mean - normalization.shift) * normalization.scale)
+            for name in {"b_enc", "b_gate", "b_mag"} & parameters.keys():
+                parameters[name] -= parameters["b_dec"] @ parameters["W_enc"]
+        prefixes: tuple[int, ...] = ()
+        if config.architecture == "matryoshka":
+            halvings = [max(1, config.d_sae >> power) for power in (4, 3, 2, 1, 0)]
+            prefixes = config.prefixes or tuple(sorted(set(halvings)))
+        objective = Objective(
+            alpha=plan.alpha,
+            k=plan.k,
+            by_decoder_norm=config.decoder_norm == "free",
+            prefixes=prefixes,
+            bandwidth=config.bandwidth,
+            dtype=getattr(torch, config.precision),
         )
         hyperparameters = Hyperparameters(
-            alpha=config.alpha,
             lr=config.lr,
             n_steps=len(self.batches) * config.epochs,
             lr_warmup=config.lr_warmup,
             lr_decay=config.lr_decay,
-            alpha_warmup=config.alpha_warmup,
+            sparsity_warmup=_sparsity_warmup(config),
             decoder_bias=config.decoder_bias,
-            dtype=getattr(torch, config.precision),
+            clip_norm=config.clip_norm,
+            aux_weight=config.aux_weight,
+            window_tokens=config.window_tokens,
         )
-        on_device = Parameters(*(p.to(self.device) for p in parameters))
-        return Trainer(on_device, hyperparameters, config.window_tokens)
+        on_device = {name: tensor.to(self.device) for name, tensor in parameters.items()}
+        return Trainer(config.architecture, on_device, objective, hyperparameters, baseline)
 
-    def normalize(self, rows: Tensor) -> Tensor:
-        return rows.to(self.device).float().sub_(self.shift).mul_(self.scale)
+    def _baseline(self, layer: int) -> TokenBaseline | None:
+        """The layer's token baseline in normalised space, fitted once for all its runs."""
+        if self.codes is None:
+            return None
+        sizes = self.activations.encoding().n_codes
+        if layer not in self.tables:
+            runs, normalization = self.activations.songs.runs("train"), self.normalizations[layer]
+            batches = sequential_batches(self.layers[layer], runs, MEASURED_TOKENS)
+            codes = self.codes
+            self.tables[layer] = token_baseline.fit(
+                ((codes[first:last], normalization.apply(rows.numpy())) for first, last, rows in batches), sizes
+            )
+        return TokenBaseline(self.tables[layer].clone(), sizes).to(self.device)
+
+    def _quality(self, layer: int, autoencoder: SparseAutoencoder, split: Any) -> Quality | None:
+        runs = self.activations.songs.runs(split)
+        return quality(self._raw(layer, runs), autoencoder.to(self.device))
+
+    def _raw(self, layer: int, runs: np.ndarray) -> Iterator[tuple[Tensor, Tensor | None]]:
+        for first, last, rows in sequential_batches(self.layers[layer], runs, MEASURED_TOKENS):
+            yield rows.to(self.device).float(), self._codes(slice(first, last))
+
+    def _codes(self, tokens: Any) -> Tensor | None:
+        return None if self.codes is None else torch.from_numpy(self.codes[tokens]).to(self.device)
+
+    def _normalized(self, batch: Batch) -> dict[int, Tensor]:
+        """A batch's rows by layer, normalised, float32."""
+        return {
+            layer: batch.rows[layer].to(self.device).float().sub_(shift).mul_(scale)
+            for layer, (shift, scale) in self.affine.items()
+        }
 
     @torch.no_grad()
     def train(self) -> None:
-        """Train to the end (or go on), evaluate on held-out songs, save the autoencoder."""
-        if self.config.resume and (self.folder / "sae" / "cfg.json").is_file():
-            print(f"run {self.folder} is finished")
-            return
-        if self.config.resume and self.state_path.is_file():
-            self._load_checkpoint()
-        files.write_json(self.folder / "training_args.json", _training_args(self.config, self.activations, self.layer))
-        self._loop()
-        results = self._evaluate_and_save()
-        print(f"layer {self.layer.meta['layer']}: {results} → {self.folder}")
+        """Train every run to its end (or go on), evaluate on held-out songs, save the autoencoders.
 
-    def _loop(self) -> None:
+        A run that diverges stops where it is; the others go on, and it is told at the end.
+        """
+        config = self.config
+        arguments = {run.folder: run.args["arguments"] for run in self.runs}
+        with tracked(config.tracker, config.series_name, config.experiment_name, arguments):
+            with contextlib.ExitStack() as open_logs:
+                for run in self.runs:
+                    run.begin(config.resume)
+                    open_logs.callback(run.close)
+                failures = self._loop()
+            for run in self.runs:
+                if run.n_done == run.n_steps:
+                    print(f"layer {run.layer}: {run.finish()} → {run.folder}")
+        if failures:
+            raise InputError("; ".join(failures))
+
+    def _loop(self) -> list[str]:
         """Steps to the end, with logs and checkpoints. Ctrl-C is taken up between steps, where the state is whole."""
-        trainer, per_epoch, size = self.trainer, len(self.batches), self.batches.batch_size
-        total = trainer.hyperparameters.n_steps
+        going, failures = list(self.runs), []
+        per_epoch, total = len(self.batches), self.runs[0].n_steps
+        numbers = ", ".join(str(layer) for layer in self.layers)
+        what = f"train layer {numbers}" + (f" ({len(going)} autoencoders)" if len(going) > len(self.layers) else "")
+        done = min(run.n_done for run in going)
         bar = tqdm(
-            total=total * size,
-            initial=trainer.n_done * size,
-            desc=f"train layer {self.layer.meta['layer']}",
+            total=total * self.batches.batch_size,
+            initial=done * self.batches.batch_size,
+            desc=what,
             unit="token",
             unit_scale=True,
         )
-        with bar, RunLog(self.folder, trainer.n_done, size) as log, held_back() as interrupted:
-            while trainer.n_done < total:
-                epoch, first = divmod(trainer.n_done, per_epoch)
-                for rows in self.batches.epoch(epoch, first):
-                    result = trainer.step(self.normalize(rows))
-                    bar.update(size)
-                    if trainer.n_done % self.config.log_every == 0:
-                        values = trainer.scalars(result)
-                        log.write(trainer.n_done, values)
-                        bar.set_postfix(
-                            loss=f"{values['loss/total']:.4f}", l0=f"{values['sparsity/l0']:.1f}", refresh=False
-                        )
+        with bar, held_back() as interrupted:
+            while going and done < total:
+                epoch, first = divmod(done, per_epoch)
+                for batch in self.batches.epoch(epoch, first):
+                    rows, codes = self._normalized(batch), self._codes(batch.token_ids.numpy())
+                    done += 1
+                    for run in [run for run in going if run.n_done == done - 1]:
+                        try:
+                            values = run.step(rows[run.layer], codes, ends_epoch=done % per_epoch == 0)
+                        except DivergedError as error:
+                            failures.append(str(error))
+                            going.remove(run)
+                            continue
+                        if values:
+                            shown = {"fvu": f"{values['quality/fvu']:.3f}", "l0": f"{values['sparsity/l0']:.1f}"}
+                            bar.set_postfix(shown, refresh=False)
+                    bar.update(self.batches.batch_size)
                     if interrupted():
-                        self._save_checkpoint()
-                        raise KeyboardInterrupt(f"saved step {trainer.n_done}; the same command with --resume goes on")
-                    if trainer.n_done % self.config.checkpoint_every == 0:
-                        self._save_checkpoint()
-                log.write(trainer.n_done, trainer.scalars(result) | self._epoch_values())
-
-    def _epoch_values(self) -> dict[str, float]:
-        """What is too dear for every step: held-out quality and the decoder's cosines."""
-        decoder = self.trainer.parameters.W_dec
-        values = {
-            "decoder/mean_cosine": mean_pairwise_cosine(decoder),
-            "decoder/nearest_cosine": mean_nearest_cosine(decoder),
-        }
-        held_out = self._quality("valid")
-        if held_out:
-            values |= {"valid/fvu": held_out.fvu, "valid/l0": held_out.l0, "valid/dead": held_out.dead}
-        return values
-
-    def _quality(self, split: Split) -> Quality | None:
-        runs = self.activations.songs.runs(split)
-        batches = (self.normalize(rows) for rows in sequential_batches(self.layer, runs, 8192))
-        parameters = self.trainer.parameters
-        return quality(batches, lambda x: relu.encode(parameters, x), lambda z: relu.decode(parameters, z))
-
-    def _evaluate_and_save(self) -> str:
-        """Measure on held-out songs, save, and say the result in a line. `cfg.json` comes last: it marks the run as
-        finished.
-        """
-        parameters = Parameters(*(p.cpu() for p in self.trainer.parameters))
-        measured = {split: self._quality(split) for split in ("valid", "test")}
-        held_out = {split: result._asdict() for split, result in measured.items() if result}
-        args = _training_args(self.config, self.activations, self.layer)
-        metadata = args["arguments"] | {key: args["activations"][key] for key in ("model_sha256", "codes_sha256")}
-        files.write_json(self.folder / "held_out.json", held_out)
-        SparseAutoencoder(fold_normalization(parameters, self.normalization), metadata).save(self.folder / "sae")
-        self.state_path.unlink(missing_ok=True)
-        if not held_out:
-            return "no held-out songs to measure on"
-        return "; ".join(
-            f"on {q['n_tokens']:,} {split} tokens L0 {q['l0']:.1f}, FVU {q['fvu']:.3f}, "
-            f"dead {q['dead']:.1%}, overactive {q['overactive']:.1%}"
-            for split, q in held_out.items()
-        )
-
-    def _save_checkpoint(self) -> None:
-        tensors = {name: tensor.cpu().contiguous() for name, tensor in self.trainer.state().items()}
-        files.write_bytes(self.state_path, save(tensors))
-
-    def _load_checkpoint(self) -> None:
-        try:
-            self.trainer.load_state(load_file(self.state_path))
-        except (SafetensorError, KeyError, RuntimeError) as error:
-            raise InputError(f"checkpoint {self.state_path} is damaged ({error}); --overwrite starts anew") from None
+                        for run in going:
+                            run.save_checkpoint()
+                        raise KeyboardInterrupt(f"saved step {done}; the same command with --resume goes on")
+                    if not going:
+                        break
+        return failures
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ import torch
 from conftest import GOLDEN, spawn, tree
 
 from music_interpret import files
-from music_interpret.activation_extraction import ExtractionConfig, extract, plan_batches
+from music_interpret.activation_extraction import ExtractionConfig, extract
 from music_interpret.activations.hooks import record
+from music_interpret.activations.song_batches import plan_batches
 from music_interpret.activations.store import open_set
 from music_interpret.models.mmt import load_mmt
 from music_interpret.music.dataset import open_dataset
@@ -125,7 +126,7 @@ def test_what_has_been_done_is_not_done_again(many_songs, command, monkeypatch):
 
     words = ("sod", "ape", "--layers", 1, "--batch_tokens", 100)
     calls = []
-    original = activation_extraction._padded
+    original = activation_extraction.padded_codes
 
     def counting(activations, batch):
         calls.append(batch)
@@ -133,7 +134,7 @@ def test_what_has_been_done_is_not_done_again(many_songs, command, monkeypatch):
             raise KeyboardInterrupt
         return original(activations, batch)
 
-    monkeypatch.setattr(activation_extraction, "_padded", counting)
+    monkeypatch.setattr(activation_extraction, "padded_codes", counting)
     stopped = command("extract", *words)
     assert stopped.code == 130 and "run the same command again to go on" in stopped.err
     assert command("extract", *words).code == 0

@@ -44,9 +44,12 @@ def layer_of(module: str) -> str:
 
 
 def parse(path: Path) -> ast.Module:
-    """The file's syntax tree without its `if __name__ == "__main__":` block, where a stage calls the command line."""
+    """The file's syntax tree without its `if __name__ == "__main__":` block, where a stage calls the command line, and
+    its `if TYPE_CHECKING:` block, which never runs.
+    """
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-    tree.body = [node for node in tree.body if not (isinstance(node, ast.If) and "__main__" in ast.unparse(node.test))]
+    left_out = ("__name__ == '__main__'", "TYPE_CHECKING")
+    tree.body = [node for node in tree.body if not (isinstance(node, ast.If) and ast.unparse(node.test) in left_out)]
     return tree
 
 
@@ -110,3 +113,13 @@ def test_nothing_is_unpickled(path):
         assert words.get("allow_pickle", "False") == "False", f"{path}:{node.lineno}"
         if ast.unparse(node.func) == "torch.load":
             assert words.get("weights_only") == "True", f"{path}:{node.lineno}"
+
+
+def test_the_package_offers_the_autoencoder_and_nothing_else():
+    import music_interpret
+    from music_interpret.sae import autoencoder
+
+    assert music_interpret.SparseAutoencoder is autoencoder.SparseAutoencoder
+    assert set(music_interpret.__all__) == {"SparseAutoencoder", "__version__"}
+    with pytest.raises(AttributeError, match="module 'music_interpret' has no attribute 'Autoencoder'"):
+        _ = music_interpret.Autoencoder

@@ -13,6 +13,7 @@ from conftest import tree
 
 from music_interpret.files import read_json, write_json
 
+TRAIN_ONE = ("train", "sod", "ape", "--series_name", "s", "--experiment_name", "e", "--layers", 1)
 EXTRACT = ("extract", "sod", "ape", "--layers", 1)
 SONG = "data/base/sod/notes/bach-bwv353.npy"
 CHECKPOINT = "models/sod/ape/checkpoints/best_model.pt"
@@ -155,7 +156,7 @@ CASES = {
     ),
     "no activations to train on": (
         lambda h: None,
-        ("train", "sod", "ape", "--series_name", "s", "--experiment_name", "e", "--layers", 1),
+        TRAIN_ONE,
         "no activations in",
     ),
     "series that leaves the reports": (
@@ -165,18 +166,78 @@ CASES = {
     ),
     "latents below one": (
         lambda h: None,
-        ("train", "sod", "ape", "--series_name", "s", "--experiment_name", "e", "--layers", 1, "--d_sae", 0),
+        (*TRAIN_ONE, "--d_sae", 0),
         "--d_sae is 0; right is 1 or more",
     ),
     "negative alpha": (
         lambda h: None,
-        ("train", "sod", "ape", "--series_name", "s", "--experiment_name", "e", "--layers", 1, "--alpha", -1),
-        "--alpha is -1.0; right is 0 or more",
+        (*TRAIN_ONE, "--architecture", "relu", "--alpha", -1),
+        "--alpha is -1; right is 0 or more",
     ),
     "alpha that is no number": (
         lambda h: None,
-        ("train", "sod", "ape", "--series_name", "s", "--experiment_name", "e", "--layers", 1, "--alpha", "nan"),
+        (*TRAIN_ONE, "--architecture", "gated", "--alpha", "nan"),
         "--alpha is nan; right is 0 or more",
+    ),
+    "alpha where there is none": (
+        lambda h: None,
+        (*TRAIN_ONE, "--architecture", "topk", "--alpha", 1),
+        "--alpha has no meaning for topk; right is --k",
+    ),
+    "k where there is none": (
+        lambda h: None,
+        (*TRAIN_ONE, "--architecture", "relu", "--k", 8),
+        "--k has no meaning for relu; right is --alpha",
+    ),
+    "more active latents than there are": (
+        lambda h: None,
+        (*TRAIN_ONE, "--architecture", "topk", "--d_sae", 64, "--k", 65),
+        "--k is 65; right is above 0 and at most d_sae, 64",
+    ),
+    "no active latents": (
+        lambda h: None,
+        (*TRAIN_ONE, "--k", 0),
+        "--k is 0; right is above 0 and at most d_sae, 2048",
+    ),
+    "half a latent on each token": (
+        lambda h: None,
+        (*TRAIN_ONE, "--architecture", "topk", "--k", 2.5),
+        "--k is 2.5; right for topk is a whole number",
+    ),
+    "the same k twice": (
+        lambda h: None,
+        (*TRAIN_ONE, "--k", 8, 8),
+        "--k names a value twice: 8 8",
+    ),
+    "unknown architecture": (
+        lambda h: None,
+        (*TRAIN_ONE, "--architecture", "transcoder"),
+        "invalid choice: 'transcoder'",
+    ),
+    "prefixes of another architecture": (
+        lambda h: None,
+        (*TRAIN_ONE, "--architecture", "topk", "--prefixes", 8, 2048),
+        "--prefixes has no meaning for topk; right is matryoshka",
+    ),
+    "prefixes that do not reach the end": (
+        lambda h: None,
+        (*TRAIN_ONE, "--architecture", "matryoshka", "--prefixes", 8, 64),
+        "--prefixes ends with 64; right is d_sae, 2048",
+    ),
+    "prefixes that fall": (
+        lambda h: None,
+        (*TRAIN_ONE, "--architecture", "matryoshka", "--prefixes", 64, 8),
+        "right are rising whole numbers above 0",
+    ),
+    "free decoder of another architecture": (
+        lambda h: None,
+        (*TRAIN_ONE, "--architecture", "gated", "--decoder_norm", "free"),
+        "--decoder_norm free has no meaning for gated; right is relu",
+    ),
+    "a learning rate of nothing": (
+        lambda h: None,
+        (*TRAIN_ONE, "--lr", 0),
+        "--lr is 0.0; right is a number above 0",
     ),
     "unknown run to index": (
         lambda h: None,

@@ -14,7 +14,7 @@ def test_demo_on_a_few_songs(tmp_path, monkeypatch, capsys):
     assert first.count("latent ") >= 3 and ">>> " in first and "Where everything lies" in first
     names = (tmp_path / "data/base/m21/names.txt").read_text().split()
     assert len(names) == 16 and all(name.startswith("bach-") for name in names)
-    held_out = json.loads((tmp_path / "reports/demo/relu/layer_005/held_out.json").read_text())
+    held_out = json.loads((tmp_path / "reports/demo/sae/layer_005/held_out.json").read_text())
     assert held_out  # the base model's own held-out songs are among the first sixteen
     files = tree(tmp_path)
     demo(DemoConfig(songs=16, features=3))

@@ -31,7 +31,7 @@ def test_the_index_is_what_the_autoencoder_computes(run, many_songs):
     index = open_run("s/e")
     activations = open_set(many_songs / "data/activations/sod_ape_residual")
     rows = activations.layer(3).read(0, activations.n_tokens)
-    z = SparseAutoencoder.load(run / "sae").encode(torch.tensor(rows)).numpy()
+    z = SparseAutoencoder.load(run / "sae").encode(torch.tensor(rows), torch.tensor(activations.codes)).numpy()
     assert index.d_sae == 128 and index.meta["n_tokens"] == activations.n_tokens
     dense = np.zeros_like(z)
     for latent in range(128):

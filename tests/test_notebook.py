@@ -16,11 +16,11 @@ NOTEBOOK = ROOT / "notebooks" / "feature_exploration.ipynb"
 
 @pytest.fixture
 def trained(many_songs: Path) -> Path:
-    """A home with a run `demo/relu` of a small autoencoder on the golden songs; the notebook makes its index."""
+    """A home with a run `demo/sae` of a small autoencoder on the golden songs; the notebook makes its index."""
     extract(ExtractionConfig(dataset_name="sod", data_repr="ape", layers=(3,)))
     preprocess(PreprocessConfig(dataset_name="sod", data_repr="ape", layers=(3,)))
     settings = {"d_sae": 64, "batch_size": 256, "epochs": 5, "window_tokens": 1000}
-    names = {"dataset_name": "sod", "data_repr": "ape", "series_name": "demo", "experiment_name": "relu"}
+    names = {"dataset_name": "sod", "data_repr": "ape", "series_name": "demo", "experiment_name": "sae"}
     train(TrainConfig(**names, **settings, layers=(3,)))
     return many_songs
 
@@ -36,7 +36,7 @@ def test_runs_from_top_to_bottom(trained, monkeypatch):
     pytest.importorskip("matplotlib")
     (trained / "notebooks").mkdir()
     monkeypatch.delenv("MUSIC_INTERPRET_HOME")
-    monkeypatch.setenv("MUSIC_INTERPRET_RUN", "demo/relu")
+    monkeypatch.setenv("MUSIC_INTERPRET_RUN", "demo/sae")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])))
     monkeypatch.setenv("IPYTHONDIR", str(trained / "ipython"))
     notebook = nbformat.read(NOTEBOOK, as_version=4)

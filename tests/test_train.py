@@ -9,12 +9,17 @@ from conftest import spawn, tree
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from music_interpret import files
+from music_interpret import files, train
 from music_interpret.activations.store import open_set
+from music_interpret.sae.architectures import ARCHITECTURES
 from music_interpret.sae.autoencoder import SparseAutoencoder
 
 RUN = ("sod", "ape", "--series_name", "s", "--experiment_name", "e", "--layers", 3)
 SMALL = ("--d_sae", 128, "--batch_size", 64, "--epochs", 20, "--log_every", 10)
+# A sparsity for each architecture at which a small run has something to do.
+SPARSITY = {
+    name: ("--architecture", name) + (("--k", 8) if "k" in a.knobs else ()) for name, a in ARCHITECTURES.items()
+}
 
 
 @pytest.fixture
@@ -39,48 +44,56 @@ def assert_same_weights(a, b):
         assert torch.equal(a[name], b[name]), name
 
 
-def test_a_run_is_good_and_whole(prepared, folder, command):
-    result = command("train", *RUN, *SMALL, "--epochs", 60)
+@pytest.mark.parametrize("context", ["none", "additive"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_run_is_good_and_whole(prepared, folder, command, architecture, context):
+    words = (*SPARSITY[architecture], "--token_baseline", context)
+    result = command("train", *RUN, *SMALL, "--epochs", 40, *words)
     assert result.code == 0
-    names = {path.name for path in folder.iterdir()} - {".lock"}
-    assert names == {"training_args.json", "metrics.jsonl", "tensorboard", "sae", "held_out.json", "checkpoints"}
+    names = {path.name for path in folder.iterdir()} - {".lock", "checkpoints"}
+    assert names == {"training_args.json", "metrics.jsonl", "tensorboard", "sae", "held_out.json"}
     held_out = json.loads((folder / "held_out.json").read_text())
     assert held_out["valid"]["fvu"] < 0.6 and held_out["test"]["fvu"] < 0.6
     assert f"FVU {held_out['test']['fvu']:.3f}" in result.out
     args = json.loads((folder / "training_args.json").read_text())
-    assert args["arguments"]["alpha"] == 1e-2 and args["arguments"]["layer"] == 3
+    knob = ARCHITECTURES[architecture].knobs[0]
+    assert args["arguments"][knob] == (8 if knob == "k" else 1e-2) and args["arguments"]["layer"] == 3
+    assert train.config_of(args).architecture == architecture
 
 
-def test_held_out_figures_are_those_of_the_saved_autoencoder(prepared, folder, command):
-    """In normalised space, from the saved (folded) weights and raw activations, by the definitions."""
-    assert command("train", *RUN, *SMALL).code == 0
+@pytest.mark.parametrize("context", ["none", "additive"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_held_out_figures_are_those_of_the_saved_autoencoder(prepared, folder, command, architecture, context):
+    """By the definitions, from the saved weights and raw activations."""
+    assert command("train", *RUN, *SMALL, *SPARSITY[architecture], "--token_baseline", context).code == 0
     activations = open_set(prepared / "data/activations/sod_ape_residual")
-    layer = activations.layer(3)
-    rows = np.concatenate([layer.read(*run) for run in activations.songs.runs("test")]).astype(np.float32)
-    arrays = load_file(layer.folder / "normalization.safetensors")
-    raw, scale = torch.from_numpy(rows), arrays["scale"]
+    layer, runs = activations.layer(3), activations.songs.runs("test")
+    raw = torch.from_numpy(np.concatenate([layer.read(*run) for run in runs]).astype(np.float32))
+    codes = torch.from_numpy(np.concatenate([activations.codes[start:stop] for start, stop in runs]))
     autoencoder = SparseAutoencoder.load(folder / "sae")
-    z = autoencoder.encode(raw)
-    error = ((autoencoder.decode(z) - raw) * scale).double().square().sum()
-    normalised = raw.double() * scale
-    variance = (normalised - normalised.mean(0)).square().sum()
+    assert (autoencoder.baseline is None) == (context == "none")
+    z = autoencoder.encode(raw, codes)
+    error = (autoencoder.decode(z, codes) - raw).double().square().sum()
+    variance = (raw.double() - raw.double().mean(0)).square().sum()
     measured = json.loads((folder / "held_out.json").read_text())["test"]
-    assert measured["n_tokens"] == len(rows)
+    assert measured["n_tokens"] == len(raw)
     assert measured["fvu"] == pytest.approx(float(error / variance), rel=1e-3)
     assert measured["l0"] == pytest.approx(float((z > 0).sum(1).double().mean()), rel=1e-3)
     assert measured["dead"] == pytest.approx(float((~(z > 0).any(0)).double().mean()), abs=0.02)
 
 
 def test_metrics_are_logged_for_people_and_for_tensorboard(prepared, folder, command):
-    assert command("train", *RUN, *SMALL, "--window_tokens", 500).code == 0
+    assert command("train", *RUN, *SMALL, "--window_tokens", 500, "--architecture", "relu").code == 0
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     steps = [line["step"] for line in lines]
     assert steps == sorted(steps) and lines[0]["step"] == 10 and lines[-1]["tokens"] == lines[-1]["step"] * 64
     last = lines[-1]
     wanted = {"loss/total", "loss/mse", "loss/l1", "sparsity/l0", "sparsity/fraction_active", "sparsity/dead"}
-    wanted |= {"sparsity/overactive", "sparsity/mean_activation", "decoder/mean_cosine", "valid/fvu", "valid/l0"}
+    wanted |= {"sparsity/overactive", "quality/fvu", "decoder/mean_cosine", "valid/fvu", "valid/l0", "valid/cosine"}
     assert wanted <= last.keys()
-    assert last["loss/total"] == pytest.approx(last["loss/mse"] + last["schedule/alpha"] * last["loss/l1"])
+    assert last["loss/total"] == pytest.approx(
+        last["loss/mse"] + last["schedule/alpha"] * last["loss/l1"] + last.get("loss/aux", 0)
+    )
     assert last["sparsity/fraction_active"] == pytest.approx(last["sparsity/l0"] / 128)
     board = EventAccumulator(str(folder / "tensorboard"))
     board.Reload()
@@ -117,9 +130,16 @@ def test_the_reference_preset_is_reachable_and_options_win(prepared, folder, com
     assert (arguments["alpha"], arguments["decoder_bias"], arguments["lr"]) == (1e-3, False, 0.002)
 
 
-@pytest.mark.parametrize("buffer", [4_000_000, 2048])
-def test_killed_and_resumed_it_ends_with_the_same_weights(prepared, folder, command, buffer):
-    words = (*RUN, *SMALL, "--checkpoint_every", 25, "--epochs", 100, "--buffer_tokens", buffer)
+@pytest.mark.parametrize(
+    ("buffer", "words"),
+    [
+        (4_000_000, ("--architecture", "relu")),
+        (2048, ("--architecture", "batchtopk", "--k", 8, "--token_baseline", "additive", "--window_tokens", 1000)),
+        (4_000_000, ("--architecture", "jumprelu", "--k", 8)),
+    ],
+)
+def test_killed_and_resumed_it_ends_with_the_same_weights(prepared, folder, command, buffer, words):
+    words = (*RUN, *SMALL, "--checkpoint_every", 25, "--epochs", 100, "--buffer_tokens", buffer, *words)
     assert command("train", *words).code == 0
     undisturbed, log = weights(folder), (folder / "metrics.jsonl").read_text()
     process = spawn(prepared, "train", *words, "--overwrite")
@@ -139,7 +159,7 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(prepared, folder, comm
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(prepared, folder, command):
-    words = (*RUN, *SMALL, "--epochs", 300)
+    words = (*RUN, *SMALL, "--epochs", 100, "--architecture", "relu")
     assert command("train", *words).code == 0
     undisturbed = weights(folder)
     process = spawn(prepared, "train", *words, "--overwrite")
@@ -163,6 +183,64 @@ def test_resuming_a_finished_run_changes_nothing(prepared, folder, command):
     assert_same_weights(weights(folder), before)
 
 
+def test_a_sweep_trains_what_single_runs_train(prepared, command):
+    """Two layers with three values of k in one pass over the data: the weights of six runs of their own."""
+    words = (*SMALL[:-2], "--log_every", 1000, "--token_baseline", "additive")
+    assert command("train", *RUN[:-1], 1, 3, *words, "--k", 4, 8, 16).code == 0
+    for layer in (1, 3):
+        for k in (4, 8, 16):
+            alone = (*RUN[:4], "--experiment_name", f"alone{k}", "--layers", layer)
+            assert command("train", *alone, *words, "--k", k).code == 0
+            reports = prepared / "reports/s"
+            swept = reports / f"e-k{k}/layer_00{layer}"
+            assert_same_weights(weights(swept), weights(reports / f"alone{k}/layer_00{layer}"))
+            assert json.loads((swept / "training_args.json").read_text())["arguments"]["experiment_name"] == f"e-k{k}"
+
+
+def test_a_killed_sweep_goes_on_where_each_of_its_runs_is(prepared, command):
+    words = (*RUN, *SMALL, "--architecture", "relu", "--alpha", 0.01, 0.1, "--checkpoint_every", 25, "--epochs", 60)
+    assert command("train", *words).code == 0
+    folders = [prepared / f"reports/s/e-alpha{alpha}/layer_003" for alpha in ("0.01", "0.1")]
+    undisturbed = [weights(folder) for folder in folders]
+    process = spawn(prepared, "train", *words, "--overwrite")
+    states = [folder / "checkpoints/state.safetensors" for folder in folders]
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline and not all(state.is_file() for state in states):
+        pass
+    process.kill()
+    process.communicate()
+    states[1].unlink(missing_ok=True)  # as if it had died between the two
+    assert command("train", *words, "--resume").code == 0
+    for folder, before in zip(folders, undisturbed, strict=True):
+        assert_same_weights(weights(folder), before)
+
+
+def test_one_diverging_run_does_not_stop_the_others(prepared, command):
+    words = (*RUN, *SMALL, "--architecture", "relu", "--alpha", 0.01, 1e36, "--epochs", 4, "--checkpoint_every", 5)
+    result = command("train", *words)
+    assert result.code == 2 and "e-alpha1e+36" in result.err and "the last good checkpoint" in result.err
+    assert (prepared / "reports/s/e-alpha0.01/layer_003/sae/cfg.json").is_file()
+    assert not (prepared / "reports/s/e-alpha1e+36/layer_003/sae").exists()
+
+
+def test_a_context_autoencoder_leaves_less_to_say(prepared, folder, command):
+    fvu = {}
+    for context in ("none", "additive"):
+        words = ("--architecture", "topk", "--k", 4, "--overwrite", "--token_baseline", context)
+        assert command("train", *RUN, *SMALL, *words).code == 0
+        fvu[context] = json.loads((folder / "held_out.json").read_text())["test"]["fvu"]
+    assert fvu["additive"] < 0.8 * fvu["none"]
+
+
+def test_the_decoder_bias_starts_at_the_mean(prepared, folder, command):
+    for kind in ("scalar", "zscore"):
+        assert command("preprocess", "sod", "ape", "--layers", 3, "--normalization", kind).code == 0
+        words = ("--epochs", 1, "--lr", 1e-12, "--overwrite", "--token_baseline", "none")
+        assert command("train", *RUN, *SMALL, *words).code == 0
+        mean = load_file(prepared / "data/activations/sod_ape_residual/layer_003/normalization.safetensors")["mean"]
+        torch.testing.assert_close(weights(folder)["b_dec"], mean.float(), atol=1e-4, rtol=1e-4)
+
+
 def test_seeds_differ(prepared, folder, command):
     assert command("train", *RUN, *SMALL).code == 0
     first = weights(folder)
@@ -174,15 +252,17 @@ def test_seeds_differ(prepared, folder, command):
 
 def test_a_diverging_run_stops(prepared, command):
     message = command("train", *RUN, *SMALL, "--lr", 1e30).refused()
-    assert "at step 10; a lower --lr" in message
+    assert "at step 2; a --lr lower than 1e+30" in message and "the last good checkpoint was not reached" in message
 
 
 def test_runs_are_not_mixed_up(prepared, folder, command):
     assert command("train", *RUN, *SMALL).code == 0
     before = weights(folder)
     assert "exists; --resume goes on with it, --overwrite replaces it" in command("train", *RUN, *SMALL).refused()
-    changed = command("train", *RUN, *SMALL, "--alpha", 1, "--resume").refused()
-    assert "was begun with alpha 0.01; --resume needs the same" in changed
+    changed = command("train", *RUN, *SMALL, "--k", 1, "--resume").refused()
+    assert "was begun with k 32.0; --resume needs the same" in changed
+    changed = command("train", *RUN, *SMALL, "--architecture", "gated", "--resume").refused()
+    assert "was begun with architecture 'topk'; --resume needs the same" in changed
     assert_same_weights(weights(folder), before)
     other = ("sod", "ape", "--series_name", "s", "--experiment_name", "none", "--layers", 3, "--resume")
     assert "no run to resume" in command("train", *other).refused()

@@ -4,10 +4,11 @@ A split's tokens are runs of neighbouring token ids. They are cut into chunks, a
 new random order and fills a buffer with one group of them after the other; rows are shuffled within the buffer. When
 the buffer holds the whole split (the usual case) that is a full shuffle of rows in memory; a larger set is read in
 chunk-sized sequential pieces and never needs more memory than the buffer. Any batch can be reached without replaying
-those before it, which is what makes resuming exact.
+those before it, which is what makes resuming exact. Several layers are read in the same order, token by token.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,20 +19,35 @@ from music_interpret.activations.store import LayerActivations
 CHUNK_TOKENS = 2048
 
 
+class Batch(NamedTuple):
+    """Some tokens and what each layer computed on them."""
+
+    token_ids: Tensor
+    """Which tokens, int64 (n,)."""
+    rows: dict[int, Tensor]
+    """Layer number → raw activations (n, d_model), in the store's own number type."""
+
+
 class ShuffledBatches:
-    """Batches of raw activations, (batch_size, d_model), in the store's own number type."""
+    """Batches of the same tokens from one or several layers."""
 
     def __init__(
-        self, layer: LayerActivations, runs: np.ndarray, *, batch_size: int, seed: int, buffer_tokens: int
+        self,
+        layers: Mapping[int, LayerActivations],
+        runs: np.ndarray,
+        *,
+        batch_size: int,
+        seed: int,
+        buffer_tokens: int,
     ) -> None:
         """Args:
-        layer: the activations.
+        layers: the activations by layer number.
         runs: token ids as (start, stop) pairs, (n_runs, 2), as `SongTable.runs` gives them.
         batch_size: rows a batch; a last, smaller batch of an epoch is left out. Cut to the number of rows there are.
         seed: fixes the order.
-        buffer_tokens: rows held in memory at a time.
+        buffer_tokens: tokens held in memory at a time.
         """
-        self.layer = layer
+        self.layers = dict(layers)
         self.seed = seed
         self.buffer_tokens = max(buffer_tokens, CHUNK_TOKENS)
         pieces = [
@@ -42,30 +58,29 @@ class ShuffledBatches:
         self.chunks = np.concatenate(pieces) if pieces else np.zeros((0, 2), np.int64)
         self.n_tokens = int((self.chunks[:, 1] - self.chunks[:, 0]).sum())
         self.batch_size = min(batch_size, self.n_tokens)
-        self._whole: Tensor | None = None
+        self._whole: Batch | None = None
 
     def __len__(self) -> int:
         """Batches in an epoch."""
         return self.n_tokens // self.batch_size
 
-    def epoch(self, epoch: int, first_batch: int = 0) -> Iterator[Tensor]:
+    def epoch(self, epoch: int, first_batch: int = 0) -> Iterator[Batch]:
         """Batches of one epoch from number `first_batch` on."""
         position = first_batch * self.batch_size
         end = len(self) * self.batch_size
-        tail: Tensor | None = None
-        for start, rows, order in self._groups(epoch, position):
+        tail: Batch | None = None
+        for start, buffer, order in self._groups(epoch, position):
             here = position - start
-            while position < end and here + self.batch_size - (0 if tail is None else len(tail)) <= len(order):
-                take = self.batch_size - (0 if tail is None else len(tail))
-                batch = rows.index_select(0, order[here : here + take])
-                yield batch if tail is None else torch.cat([tail, batch])
+            while position < end and here + self.batch_size - _size(tail) <= len(order):
+                take = self.batch_size - _size(tail)
+                yield _joined(tail, _picked(buffer, order[here : here + take]))
                 position, here, tail = position + take, here + take, None
-            rest = rows.index_select(0, order[here:])
-            position += len(rest)
-            tail = rest if tail is None else torch.cat([tail, rest])
+            rest = _picked(buffer, order[here:])
+            position += _size(rest)
+            tail = _joined(tail, rest)
 
-    def _groups(self, epoch: int, position: int) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """(place of its first row in the epoch, rows, their order) of each buffer that lies past `position`."""
+    def _groups(self, epoch: int, position: int) -> Iterator[tuple[int, Batch, Tensor]]:
+        """(place of its first row in the epoch, tokens, their order) of each buffer that lies past `position`."""
         rng = np.random.default_rng([self.seed, epoch])
         whole = self.n_tokens <= self.buffer_tokens
         chunks = self.chunks if whole else self.chunks[rng.permutation(len(self.chunks))]
@@ -80,24 +95,48 @@ class ShuffledBatches:
                 yield start, self._load_whole(mine) if whole else self._load(mine), order
             start += size
 
-    def _load_whole(self, chunks: np.ndarray) -> Tensor:
+    def _load_whole(self, chunks: np.ndarray) -> Batch:
         if self._whole is None:
             self._whole = self._load(chunks)
         return self._whole
 
-    def _load(self, chunks: np.ndarray) -> Tensor:
-        size = int((chunks[:, 1] - chunks[:, 0]).sum())
-        shard = self.layer.shards[0]
-        buffer = np.empty((size, shard.shape[1]), shard.dtype)
-        place = 0
-        for start, stop in chunks:
-            buffer[place : place + stop - start] = self.layer.read(start, stop)
-            place += stop - start
-        return torch.from_numpy(buffer)
+    def _load(self, chunks: np.ndarray) -> Batch:
+        ids = np.concatenate([np.arange(start, stop) for start, stop in chunks])
+        rows = {number: torch.from_numpy(_read(layer, chunks)) for number, layer in self.layers.items()}
+        return Batch(torch.from_numpy(ids), rows)
 
 
-def sequential_batches(layer: LayerActivations, runs: np.ndarray, batch_size: int) -> Iterator[Tensor]:
-    """Every row of the runs once, in order, in batches of at most `batch_size`, in the store's own number type."""
+def _read(layer: LayerActivations, chunks: np.ndarray) -> np.ndarray:
+    shard = layer.shards[0]
+    buffer = np.empty((int((chunks[:, 1] - chunks[:, 0]).sum()), shard.shape[1]), shard.dtype)
+    place = 0
+    for start, stop in chunks:
+        buffer[place : place + stop - start] = layer.read(start, stop)
+        place += stop - start
+    return buffer
+
+
+def _size(batch: Batch | None) -> int:
+    return 0 if batch is None else len(batch.token_ids)
+
+
+def _picked(batch: Batch, order: Tensor) -> Batch:
+    rows = {number: rows.index_select(0, order) for number, rows in batch.rows.items()}
+    return Batch(batch.token_ids.index_select(0, order), rows)
+
+
+def _joined(first: Batch | None, second: Batch) -> Batch:
+    if first is None:
+        return second
+    rows = {number: torch.cat([rows, second.rows[number]]) for number, rows in first.rows.items()}
+    return Batch(torch.cat([first.token_ids, second.token_ids]), rows)
+
+
+def sequential_batches(layer: LayerActivations, runs: np.ndarray, batch_size: int) -> Iterator[tuple[int, int, Tensor]]:
+    """Every row of the runs once, in order, in batches of at most `batch_size`: (first token id, one past the last,
+    rows in the store's own number type).
+    """
     for start, stop in runs:
         for first in range(start, stop, batch_size):
-            yield torch.from_numpy(np.array(layer.read(first, min(first + batch_size, stop))))
+            last = min(first + batch_size, stop)
+            yield first, last, torch.from_numpy(np.array(layer.read(first, last)))

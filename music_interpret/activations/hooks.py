@@ -1,7 +1,7 @@
-"""Recording what modules put out, with hooks that always let go (after baukit's `Trace`)."""
+"""Recording and replacing what modules put out, with hooks that always let go (after baukit's `Trace`)."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from torch import Tensor, nn
 
@@ -45,3 +45,30 @@ def record(modules: Mapping[int, nn.Module], *, stop: bool = True) -> Iterator[d
     finally:
         for handle in handles:
             handle.remove()
+
+
+@contextlib.contextmanager
+def replaced(module: nn.Module, function: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """Put `function` of a module's output in its place during forward passes.
+
+    Args:
+        module: whose output is replaced.
+        function: from output to what later modules see, same shape.
+
+    Raises:
+        RuntimeError: the module did not run.
+    """
+    ran = False
+
+    def hook(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
+        nonlocal ran
+        ran = True
+        return function(output)
+
+    handle = module.register_forward_hook(hook)
+    try:
+        yield
+        if not ran:
+            raise RuntimeError("the module whose output is replaced did not run in the forward pass")
+    finally:
+        handle.remove()

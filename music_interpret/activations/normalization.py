@@ -65,6 +65,8 @@ class Normalization(NamedTuple):
     """Subtracted first, (d_model,)."""
     scale: np.ndarray
     """Multiplied then, (d_model,)."""
+    mean: np.ndarray
+    """Mean of the raw activations that it was made from, (d_model,)."""
 
     @classmethod
     def of(cls, kind: NormalizationKind, statistics: Statistics) -> "Normalization":
@@ -76,7 +78,7 @@ class Normalization(NamedTuple):
             scale[varies] = 1 / statistics.std[varies]
         elif kind == "scalar" and statistics.mean_norm > 0:
             scale = np.full(d_model, np.sqrt(d_model) / statistics.mean_norm)
-        return cls(kind, shift.astype(np.float32), scale.astype(np.float32))
+        return cls(kind, shift.astype(np.float32), scale.astype(np.float32), statistics.mean.astype(np.float32))
 
     def apply(self, rows: np.ndarray) -> np.ndarray:
         """Normalise rows (n, d_model) of any float type; float32."""
@@ -116,6 +118,7 @@ def load_normalization(folder: Path, made_from: dict[str, Any], command: str) ->
             raise InputError(f"{path} was made from other activations ({key} differs); run again: {command}")
     try:
         arrays = load_file(folder / "normalization.safetensors")
-        return Normalization(numbers["normalization"], arrays["shift"], arrays["scale"])
+        mean = arrays["mean"].astype(np.float32)
+        return Normalization(numbers["normalization"], arrays["shift"], arrays["scale"], mean)
     except Exception as error:  # safetensors has its own error type, raised for every kind of damage
         raise InputError(f"{folder / 'normalization.safetensors'} is damaged ({error}); run again: {command}") from None

@@ -197,6 +197,12 @@ class LayerActivations:
         return np.concatenate(pieces)
 
 
+def made_from(activations: ActivationSet, layer: LayerActivations) -> dict[str, Any]:
+    """What is made of a layer writes down and compares: model, tokens, splits, and how the layer was computed."""
+    songs = files.sha256(activations.folder / "songs.csv")
+    return activations.identity | {"songs_sha256": songs} | {k: layer.meta[k] for k in ("layer", "dtype", "precision")}
+
+
 class ShardWriter:
     """Writes rows of one layer in place, by token id."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from music_interpret.music.encoding import Encoding
 
@@ -21,6 +21,10 @@ class LoadedModel:
     layers: list[nn.Module]
     """Modules whose output is the residual stream after each sublayer, shape (batch, length, d_model); `layers[i]` is
     layer i.
+    """
+    continue_from: Callable[[int, Tensor], list[Tensor]]
+    """Logits from the residual stream after a layer, (layer, (batch, length, d_model)), by running only what follows:
+    one tensor (batch, length, n_codes) for each field.
     """
     encode: Callable[[np.ndarray], np.ndarray]
     """Notes of a song, (n_notes, 5), to the codes the model sees, (n_tokens, 6), cut as the model was trained."""

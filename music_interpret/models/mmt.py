@@ -168,8 +168,14 @@ class MMT(nn.Module):
             come out as in
                 the authors' implementation, whose losses count them.
         """
-        x = self.embed(codes)
-        for block in self.blocks:
+        return self.continue_from(-1, self.embed(codes), mask)
+
+    def continue_from(self, layer: int, x: Tensor, mask: Tensor | None = None) -> list[Tensor]:
+        """Logits from the residual stream after `layer`, (batch, length, dim): what comes after it, and no more.
+
+        Layer −1 stands for the embeddings.
+        """
+        for block in list(self.blocks)[layer + 1 :]:
             x = block(x, mask)
         x = normed(self.norm, x, self.precision)
         return [head(x) for head in self.heads]
@@ -305,6 +311,7 @@ def load_mmt(folder: Path, encoding: Encoding) -> LoadedModel:
     return LoadedModel(
         module=model,
         layers=list(model.blocks),
+        continue_from=model.continue_from,
         encode=encode,
         encoding=encoding,
         d_model=sizes.dim,

@@ -1,33 +1,76 @@
 """A trained sparse autoencoder: raw activations in, latents and reconstructions out; saved in the SAELens layout.
 
-A folder holds `cfg.json` and `sae_weights.safetensors` with `W_enc` (d_in, d_sae), `b_enc`, `W_dec` (d_sae, d_in) and
-`b_dec`, float32. The normalisation that it was trained under is folded into the weights, exactly, so it takes
-activations as the model makes them.
+A folder holds `cfg.json` and `sae_weights.safetensors`, float32. The normalisation that the autoencoder was trained
+under is folded into the weights, exactly, so it takes activations as the model makes them.
+
+A context autoencoder (`--token-baseline`) has its lookup beside, in `token_baseline.safetensors`: it encodes and
+reconstructs what an activation holds besides `baseline(codes)`. Other libraries, which know nothing of that file, see
+an autoencoder of x − baseline(codes); `cfg.json` says so under `metadata`.
 """
 
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
-from torch import Tensor, from_numpy, nn
+from torch import Tensor, nn
 
 from music_interpret import __version__, files
-from music_interpret.activations.normalization import Normalization
 from music_interpret.errors import InputError
-from music_interpret.sae import relu
-from music_interpret.sae.relu import Parameters
+from music_interpret.music.encoding import FIELDS
+from music_interpret.sae.architectures import ENCODERS, TENSORS, SavedKind
+from music_interpret.sae.parameters import Parameters, with_unit_decoder
+from music_interpret.sae.pre_bias import without_pre_bias
+from music_interpret.sae.token_baseline import TokenBaseline
 
-ARCHITECTURE = "standard"
+WEIGHTS, CONFIG, BASELINE = "sae_weights.safetensors", "cfg.json", "token_baseline.safetensors"
+# Without a version, SAELens takes a folder for one from before 6.0 and drops its metadata.
+SAELENS_LAYOUT = "6.0.0"
 
 
 class SparseAutoencoder(nn.Module):
-    """z = ReLU(x W_enc + b_enc), x̂ = z W_dec + b_dec, on raw activations."""
+    """z = encode(x), x̂ = z W_dec + b_dec, on raw activations; encode is that of `kind` (see `architectures.py`)."""
 
-    def __init__(self, parameters: Parameters, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        kind: SavedKind,
+        parameters: Parameters,
+        *,
+        k: int = 0,
+        baseline: TokenBaseline | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Args:
+        kind: `standard` (ReLU), `gated`, `topk` or `jumprelu`.
+        parameters: the kind's tensors under SAELens's names.
+        k: latents that may fire on a token, for `topk`.
+        baseline: what is taken off activations before encoding.
+        metadata: anything that JSON holds.
+        """
         super().__init__()
-        self.W_enc, self.b_enc, self.W_dec, self.b_dec = (nn.Parameter(p) for p in parameters)
+        self.kind, self.k, self.baseline = kind, k, baseline
+        self.weights = nn.ParameterDict({name: parameters[name] for name in TENSORS[kind]})
         self.metadata = metadata or {}
+        self.requires_grad_(False)
+
+    @property
+    def parameters_by_name(self) -> Parameters:
+        """The tensors under SAELens's names."""
+        return dict(self.weights.items())
+
+    @property
+    def W_enc(self) -> Tensor:
+        return self.weights["W_enc"]
+
+    @property
+    def W_dec(self) -> Tensor:
+        return self.weights["W_dec"]
+
+    @property
+    def b_dec(self) -> Tensor:
+        return self.weights["b_dec"]
 
     @property
     def d_in(self) -> int:
@@ -37,72 +80,170 @@ class SparseAutoencoder(nn.Module):
     def d_sae(self) -> int:
         return self.W_enc.shape[1]
 
-    def encode(self, x: Tensor) -> Tensor:
-        """Latents of raw activations, (n_tokens, d_in) → (n_tokens, d_sae), none below 0."""
-        return relu.encode(self._parameters_tuple(), x.to(self.W_enc.dtype))
+    def encode(self, x: Tensor, codes: Tensor | None = None) -> Tensor:
+        """Latents of raw activations, (…, d_in) → (…, d_sae), none below 0.
 
-    def decode(self, z: Tensor) -> Tensor:
-        """Raw activations from latents, (n_tokens, d_sae) → (n_tokens, d_in)."""
-        return relu.decode(self._parameters_tuple(), z)
+        Args:
+            x: activations of any float type.
+            codes: the tokens' codes, integers (…, 6); needed with a token baseline, else not looked at.
+        """
+        flat = self._without_baseline(x.to(self.W_enc.dtype), codes).reshape(-1, self.d_in)
+        return ENCODERS[self.kind](self.parameters_by_name, flat, self.k).view(*x.shape[:-1], self.d_sae)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def decode(self, z: Tensor, codes: Tensor | None = None) -> Tensor:
+        """Raw activations from latents, (…, d_sae) → (…, d_in)."""
+        x = z @ self.W_dec + self.b_dec
+        return x if self.baseline is None else x + self.baseline(self._needed(codes))
+
+    def forward(self, x: Tensor, codes: Tensor | None = None) -> Tensor:
         """Reconstruction of raw activations."""
-        return self.decode(self.encode(x))
+        return self.decode(self.encode(x, codes), codes)
 
-    def _parameters_tuple(self) -> Parameters:
-        return Parameters(self.W_enc, self.b_enc, self.W_dec, self.b_dec)
+    def _without_baseline(self, x: Tensor, codes: Tensor | None) -> Tensor:
+        return x if self.baseline is None else x - self.baseline(self._needed(codes))
 
-    def save(self, folder: Path) -> None:
-        """Write the SAELens layout into `folder`."""
-        cfg = {
-            "architecture": ARCHITECTURE,
-            "d_in": self.d_in,
-            "d_sae": self.d_sae,
+    def _needed(self, codes: Tensor | None) -> Tensor:
+        if codes is None:
+            raise InputError("this autoencoder has a token baseline; right is encode(x, codes) and decode(z, codes)")
+        return codes
+
+    def save(self, folder: str | Path) -> None:
+        """Write the SAELens layout into `folder`; `cfg.json` comes last."""
+        folder = Path(folder)
+        cfg: dict[str, Any] = {"architecture": self.kind, "d_in": self.d_in, "d_sae": self.d_sae}
+        if self.kind == "topk":
+            cfg |= {"k": self.k, "rescale_acts_by_decoder_norm": False}
+        cfg |= {
             "dtype": "float32",
             "device": "cpu",
             "apply_b_dec_to_input": False,
             "normalize_activations": "none",
             "reshape_activations": "none",
-            "metadata": {"music_interpret_version": __version__} | self.metadata,
+            "metadata": self.metadata
+            | {"music_interpret_version": __version__, "sae_lens_version": SAELENS_LAYOUT}
+            | self.baseline_note,
         }
-        tensors = {k: v.detach().cpu().contiguous() for k, v in self._parameters_tuple()._asdict().items()}
-        files.write_bytes(folder / "sae_weights.safetensors", save(tensors))
-        files.write_json(folder / "cfg.json", cfg)
+        self.save_baseline(folder)
+        tensors = {name: t.detach().cpu().contiguous() for name, t in self.parameters_by_name.items()}
+        files.write_bytes(folder / WEIGHTS, save(tensors))
+        files.write_json(folder / CONFIG, cfg)
+
+    @property
+    def baseline_note(self) -> dict[str, str]:
+        """What the metadata of a saved autoencoder says of its token baseline; empty without one."""
+        if self.baseline is None:
+            return {}
+        note = f"encodes and reconstructs x - baseline(codes), not x: see {BASELINE}"
+        return {"token_baseline": "additive", "token_baseline_note": note}
+
+    def save_baseline(self, folder: Path) -> None:
+        """Write the token baseline into `folder`, one table for each field; without one, leave none there."""
+        if self.baseline is None:
+            (folder / BASELINE).unlink(missing_ok=True)
+            return
+        pieces = self.baseline.table.detach().cpu().split(self.baseline.sizes)
+        tables = {name: piece.contiguous() for name, piece in zip(FIELDS, pieces, strict=True)}
+        files.write_bytes(folder / BASELINE, save(tables))
+
+    def push_to_hub(
+        self, repo_id: str, *, folder: str = "", revision: str | None = None, private: bool | None = None
+    ) -> str:
+        """Upload the autoencoder with a model card to the Hugging Face Hub and return its `hf://` address.
+
+        Args:
+            repo_id: `owner/name`; made if it is not there.
+            folder: where in the repository; without one, its root.
+            revision: branch to commit to; without one, the main branch.
+            private: whether a repository that is made is private; without a word, as the owner's settings have it.
+
+        Raises:
+            InputError: huggingface_hub is not installed, or the Hub refused.
+        """
+        from music_interpret.sae import hub
+
+        with tempfile.TemporaryDirectory() as made:
+            self.save(made)
+            return hub.push(Path(made), repo_id, folder=folder, revision=revision, private=private)
 
     @classmethod
     def load(cls, folder: str | Path) -> "SparseAutoencoder":
-        """Read an SAE from its folder; InputError if it is missing, damaged or of a kind that this class does not
-        compute.
+        """Read an autoencoder as saved here or by SAELens.
+
+        Args:
+            folder: its folder, that of its run, or `hf://owner/name[@revision][/folder]` on the Hugging Face Hub.
+
+        Raises:
+            InputError: it is missing, damaged, or of a kind that this class does not compute.
         """
+        if str(folder).startswith("hf://"):
+            from music_interpret.sae import hub
+
+            folder = hub.fetch(str(folder), (CONFIG, WEIGHTS, BASELINE))
         folder = Path(folder)
-        cfg = files.read_json(folder / "cfg.json")
-        right = {"architecture": ARCHITECTURE, "apply_b_dec_to_input": False, "normalize_activations": "none"}
-        for key, value in right.items():
-            if cfg.get(key) != value:
-                raise InputError(f"{folder / 'cfg.json'} has {key} {cfg.get(key)!r}; this version reads {value!r}")
-        try:
-            tensors = load_file(folder / "sae_weights.safetensors")
-            parameters = Parameters(*(tensors[name].float() for name in Parameters._fields))
-        except FileNotFoundError:
-            raise InputError(f"missing file {folder / 'sae_weights.safetensors'}") from None
-        except (SafetensorError, KeyError, OSError) as error:
-            raise InputError(f"{folder / 'sae_weights.safetensors'} is damaged ({error})") from None
-        if parameters.W_enc.shape != (cfg["d_in"], cfg["d_sae"]):
-            raise InputError(f"{folder}: W_enc is {tuple(parameters.W_enc.shape)}, cfg.json says otherwise")
-        return cls(parameters, cfg.get("metadata", {})).requires_grad_(False)
+        if not (folder / CONFIG).is_file() and (folder / "sae" / CONFIG).is_file():
+            folder = folder / "sae"
+        cfg = files.read_json(folder / CONFIG)
+        kind, k = _checked(cfg, folder / CONFIG)
+        parameters = read_tensors(folder / WEIGHTS, TENSORS[kind])
+        expected = {name: shape_of(name, cfg["d_in"], cfg["d_sae"]) for name in TENSORS[kind]}
+        for name, tensor in parameters.items():
+            if tuple(tensor.shape) != expected[name]:
+                raise InputError(f"{folder / WEIGHTS}: {name} is {tuple(tensor.shape)}; {CONFIG} says {expected[name]}")
+        if cfg.get("apply_b_dec_to_input", True):  # SAELens's default
+            parameters = without_pre_bias(parameters)
+        if kind == "topk" and cfg.get("rescale_acts_by_decoder_norm"):
+            parameters = with_unit_decoder(parameters)
+        metadata = cfg.get("metadata") or {}
+        baseline = load_baseline(folder, cfg["d_in"]) if metadata.get("token_baseline") == "additive" else None
+        return cls(kind, parameters, k=k, baseline=baseline, metadata=metadata)
 
 
-def fold_normalization(parameters: Parameters, normalization: Normalization) -> Parameters:
-    """Weights on raw activations that give the same latents, and reconstructions taken back to raw space.
+def load_baseline(folder: Path, d_in: int) -> TokenBaseline:
+    """Read the token baseline beside an autoencoder; InputError if it is missing, damaged or of another width."""
+    tables = list(read_tensors(folder / BASELINE, FIELDS).values())
+    if any(table.shape[1:] != (d_in,) for table in tables):
+        raise InputError(f"{folder / BASELINE}: rows are not {d_in} wide, as {CONFIG} says")
+    return TokenBaseline(torch.cat(tables), [len(table) for table in tables])
 
-    With n = (x − shift) · scale: n W_enc + b_enc = x (scale W_enc) + (b_enc − (shift · scale) W_enc), and
-    x̂ = n̂ / scale + shift. Computed in float64.
-    """
-    W_enc, b_enc, W_dec, b_dec = (p.detach().cpu().double() for p in parameters)
-    shift, scale = (from_numpy(a).double() for a in (normalization.shift, normalization.scale))
-    return Parameters(
-        (scale[:, None] * W_enc).float(),
-        (b_enc - (shift * scale) @ W_enc).float(),
-        (W_dec / scale).float(),
-        (b_dec / scale + shift).float(),
-    )
+
+def _checked(cfg: Any, path: Path) -> tuple[SavedKind, int]:
+    """Kind and k of a `cfg.json`; InputError for what `encode` and `decode` would not compute as it was meant."""
+    if not isinstance(cfg, dict) or not isinstance(cfg.get("metadata") or {}, dict):
+        raise InputError(f"{path} holds no JSON object of settings; right is the {CONFIG} of an autoencoder")
+    kind = cfg.get("architecture")
+    if kind not in get_args(SavedKind):
+        raise InputError(f"{path}: architecture is {kind!r}; this version reads {', '.join(get_args(SavedKind))}")
+    for key in ("d_in", "d_sae") + (("k",) if kind == "topk" else ()):
+        if type(cfg.get(key)) is not int or cfg[key] < 1:
+            raise InputError(f"{path}: {key} is {cfg.get(key)!r}; right is a positive integer")
+    if kind == "topk" and cfg["k"] > cfg["d_sae"]:
+        raise InputError(f"{path}: k is {cfg['k']}; right is at most d_sae, {cfg['d_sae']}")
+    for key, right in {
+        "normalize_activations": ("none", None, False),
+        "reshape_activations": ("none", None),
+        "activation_fn": ("relu", None),
+        "activation_fn_str": ("relu", None),
+        "finetuning_scaling_factor": (False, None),
+    }.items():
+        if cfg.get(key) not in right:
+            raise InputError(f"{path}: {key} is {cfg[key]!r}; this version reads {right[0]!r}")
+    return cast(SavedKind, kind), cfg.get("k", 0) if kind == "topk" else 0
+
+
+def read_tensors(path: Path, names: tuple[str, ...]) -> Parameters:
+    """Named tensors of a safetensors file, in float32; InputError if it is missing, damaged or lacks one."""
+    try:
+        tensors = load_file(path)
+    except FileNotFoundError:
+        raise InputError(f"missing file {path}") from None
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} is damaged ({error})") from None
+    missing = [name for name in names if name not in tensors]
+    if missing:
+        raise InputError(f"{path} has no {', '.join(missing)}; right is {', '.join(names)}")
+    return {name: tensors[name].float() for name in names}
+
+
+def shape_of(name: str, d_in: int, d_sae: int) -> tuple[int, ...]:
+    """Shape of a tensor under SAELens's name."""
+    return {"W_enc": (d_in, d_sae), "W_dec": (d_sae, d_in), "b_dec": (d_in,)}.get(name, (d_sae,))

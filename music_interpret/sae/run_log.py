@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from types import TracebackType
 
 from music_interpret import files
 
@@ -22,7 +21,7 @@ class RunLog:
         path = folder / "metrics.jsonl"
         _keep_up_to(path, step)
         self.board = SummaryWriter(folder / "tensorboard", purge_step=step + 1)
-        self.lines = open(path, "a", encoding="utf-8")  # noqa: SIM115 - closed in __exit__
+        self.lines = open(path, "a", encoding="utf-8")  # noqa: SIM115 - closed in close()
 
     def write(self, step: int, values: dict[str, float]) -> None:
         """Log scalars under names like `loss/total` at a step."""
@@ -31,12 +30,7 @@ class RunLog:
         self.lines.write(json.dumps({"step": step, "tokens": step * self.batch_size} | values) + "\n")
         self.lines.flush()
 
-    def __enter__(self) -> "RunLog":
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self.board.close()
         self.lines.close()
 

@@ -1,73 +1,127 @@
 import json
 
-import numpy as np
 import pytest
 import torch
+from random_parameters import D_IN, D_SAE, trained
 from safetensors.torch import load_file, save_file
 
-from music_interpret.activations.normalization import Normalization
 from music_interpret.errors import InputError
-from music_interpret.sae import relu
-from music_interpret.sae.autoencoder import SparseAutoencoder, fold_normalization
-from music_interpret.sae.relu import Parameters
+from music_interpret.sae.architectures import ARCHITECTURES, TENSORS
+from music_interpret.sae.autoencoder import SparseAutoencoder
+from music_interpret.sae.token_baseline import TokenBaseline
 
-GENERATOR = torch.Generator().manual_seed(0)
-
-
-@pytest.fixture
-def parameters():
-    start = relu.initial_parameters(10, 30, encoder_bias=-0.3, encoder_scale=1, generator=GENERATOR)
-    return Parameters(*(p + 0.1 * torch.randn(p.shape, generator=GENERATOR) for p in start))
+SIZES = (5, 4, 3, 6, 2, 7)
 
 
-@pytest.mark.parametrize("kind", ["zscore", "scalar", "none"])
-def test_folded_weights_take_raw_activations(parameters, kind):
-    rng = np.random.default_rng(0)
-    shift = rng.normal(0, 30, 10) if kind == "zscore" else np.zeros(10)
-    scale = {"zscore": rng.uniform(0.01, 5, 10), "scalar": np.full(10, 0.3), "none": np.ones(10)}[kind]
-    normalization = Normalization(kind, shift.astype(np.float32), scale.astype(np.float32))
-    raw = torch.from_numpy(rng.normal(0, 1, (200, 10)) / scale + shift).float()
-    normalised = torch.from_numpy(normalization.apply(raw.numpy()))
-    folded = SparseAutoencoder(fold_normalization(parameters, normalization))
-    z = relu.encode(parameters, normalised)
-    torch.testing.assert_close(folded.encode(raw), z, atol=2e-3, rtol=1e-3)
-    back = relu.decode(parameters, z) / torch.from_numpy(normalization.scale) + torch.from_numpy(normalization.shift)
-    torch.testing.assert_close(folded(raw), back, atol=2e-2, rtol=1e-3)
+def make(name, context=False, **kwargs):
+    kind = ARCHITECTURES[name].saved_as
+    if context:
+        table = torch.randn(sum(SIZES), D_IN, generator=torch.Generator().manual_seed(2))
+        kwargs["baseline"] = TokenBaseline(table, SIZES)
+    return SparseAutoencoder(kind, trained(name), k=5 if kind == "topk" else 0, **kwargs)
 
 
-def test_saved_and_loaded_it_is_the_same(parameters, tmp_path):
-    before = SparseAutoencoder(parameters, {"layer": 5})
+def some(n=20):
+    generator = torch.Generator().manual_seed(3)
+    codes = torch.stack([torch.randint(0, size, (n,), generator=generator) for size in SIZES], dim=1)
+    return torch.randn(n, D_IN, generator=generator), codes
+
+
+@pytest.mark.parametrize("context", [False, True])
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_saved_and_loaded_it_is_the_same(name, context, tmp_path):
+    before = make(name, context, metadata={"layer": 5})
     before.save(tmp_path / "sae")
-    after = SparseAutoencoder.load(tmp_path / "sae")
-    x = torch.randn(20, 10, generator=GENERATOR)
-    assert torch.equal(before.encode(x), after.encode(x)) and torch.equal(before(x), after(x))
-    assert after.metadata["layer"] == 5
-    assert after.encode(x.half()).dtype == torch.float32
+    for folder in (tmp_path / "sae", tmp_path):  # the run's folder stands for its autoencoder
+        after = SparseAutoencoder.load(folder)
+        x, codes = some()
+        assert torch.equal(before.encode(x, codes), after.encode(x, codes))
+        assert torch.equal(before(x, codes), after(x, codes))
+        assert after.metadata["layer"] == 5 and after.kind == before.kind and after.k == before.k
+        assert after.encode(x.half(), codes).dtype == torch.float32
 
 
-def test_it_is_the_saelens_layout(parameters, tmp_path):
-    """What SAELens 6's `StandardSAE` reads: these keys, shapes and settings, and z = ReLU(x W_enc + b_enc)."""
-    SparseAutoencoder(parameters).save(tmp_path)
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_it_is_the_saelens_layout(name, tmp_path):
+    make(name).save(tmp_path)
     cfg = json.loads((tmp_path / "cfg.json").read_text())
-    assert cfg["architecture"] == "standard" and (cfg["d_in"], cfg["d_sae"]) == (10, 30)
+    assert cfg["architecture"] == ARCHITECTURES[name].saved_as and (cfg["d_in"], cfg["d_sae"]) == (D_IN, D_SAE)
     assert cfg["apply_b_dec_to_input"] is False and cfg["normalize_activations"] == "none"
     tensors = load_file(tmp_path / "sae_weights.safetensors")
-    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    assert shapes == {"W_enc": (10, 30), "b_enc": (30,), "W_dec": (30, 10), "b_dec": (10,)}
+    assert tensors.keys() == set(TENSORS[cfg["architecture"]])
+    assert tensors["W_enc"].shape == (D_IN, D_SAE) and tensors["W_dec"].shape == (D_SAE, D_IN)
+
+
+def test_shapes_beyond_two_dimensions():
+    x, codes = some(12)
+    for name in ARCHITECTURES:
+        autoencoder = make(name, context=True)
+        z = autoencoder.encode(x.view(3, 4, D_IN), codes.view(3, 4, 6))
+        assert z.shape == (3, 4, D_SAE)
+        torch.testing.assert_close(z.view(12, D_SAE), autoencoder.encode(x, codes))
+        torch.testing.assert_close(
+            autoencoder(x.view(3, 4, D_IN), codes.view(3, 4, 6)).view(12, D_IN), autoencoder(x, codes)
+        )
+
+
+def test_a_context_autoencoder_works_on_what_the_token_does_not_say(tmp_path):
+    x, codes = some()
+    context, plain = make("relu", context=True), make("relu")
+    rest = x - context.baseline(codes)
+    torch.testing.assert_close(context.encode(x, codes), plain.encode(rest))
+    torch.testing.assert_close(context(x, codes), plain(rest) + context.baseline(codes))
+    with pytest.raises(InputError, match="has a token baseline; right is encode"):
+        context.encode(x)
+    context.save(tmp_path)
+    metadata = json.loads((tmp_path / "cfg.json").read_text())["metadata"]
+    assert metadata["token_baseline"] == "additive" and "x - baseline(codes)" in metadata["token_baseline_note"]
+    assert [tuple(t.shape) for t in load_file(tmp_path / "token_baseline.safetensors").values()] == [
+        (size, D_IN)
+        for _, size in sorted(zip(("type", "beat", "position", "pitch", "duration", "instrument"), SIZES, strict=True))
+    ]
+    plain.save(tmp_path)
+    assert not (tmp_path / "token_baseline.safetensors").exists()
+
+
+def test_an_autoencoder_that_takes_its_bias_off_the_input(tmp_path):
+    """SAELens's `apply_b_dec_to_input`: z = f((x − b_dec) W_enc + b_enc)."""
+    x, _ = some()
+    for name in ("relu", "gated", "jumprelu", "topk"):
+        autoencoder = make(name)
+        autoencoder.save(tmp_path)
+        cfg = json.loads((tmp_path / "cfg.json").read_text())
+        (tmp_path / "cfg.json").write_text(json.dumps(cfg | {"apply_b_dec_to_input": True}))
+        wanted = autoencoder.encode(x - autoencoder.b_dec)
+        torch.testing.assert_close(SparseAutoencoder.load(tmp_path).encode(x), wanted, atol=1e-5, rtol=1e-4)
+
+
+def change(**entries):
+    def damage(folder):
+        cfg = json.loads((folder / "cfg.json").read_text())
+        (folder / "cfg.json").write_text(json.dumps(cfg | entries))
+
+    return damage
 
 
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda folder: (folder / "cfg.json").unlink(), "missing file"),
-        (lambda folder: (folder / "sae_weights.safetensors").unlink(), "missing file"),
-        (lambda folder: (folder / "sae_weights.safetensors").write_bytes(b"\x08" * 20), "is damaged"),
-        (lambda folder: save_file({"W_enc": torch.zeros(2, 2)}, folder / "sae_weights.safetensors"), "damaged.*b_enc"),
-        (lambda folder: (folder / "cfg.json").write_text('{"architecture": "topk"}'), "has architecture 'topk'"),
+        (lambda f: (f / "cfg.json").unlink(), "missing file"),
+        (lambda f: (f / "sae_weights.safetensors").unlink(), "missing file"),
+        (lambda f: (f / "sae_weights.safetensors").write_bytes(b"\x08" * 20), "is damaged"),
+        (lambda f: save_file({"W_enc": torch.zeros(2, 2)}, f / "sae_weights.safetensors"), "has no b_enc, W_dec"),
+        (lambda f: (f / "cfg.json").write_text("[]"), "holds no JSON object"),
+        (change(architecture="transcoder"), "architecture is 'transcoder'; this version reads standard, gated"),
+        (change(architecture="gated"), "has no b_gate, b_mag, r_mag; right is"),
+        (change(d_in=9), r"W_enc is \(10, 30\); cfg.json says \(9, 30\)"),
+        (change(d_sae=None), "d_sae is None; right is a positive integer"),
+        (change(architecture="topk", k=31), "k is 31; right is at most d_sae, 30"),
+        (change(normalize_activations="layer_norm"), "normalize_activations is 'layer_norm'; this version reads"),
+        (change(metadata={"token_baseline": "additive"}), "missing file .*token_baseline.safetensors"),
     ],
 )
-def test_damage_is_named(parameters, tmp_path, damage, message):
-    SparseAutoencoder(parameters).save(tmp_path)
+def test_damage_is_named(tmp_path, damage, message):
+    make("relu").save(tmp_path)
     damage(tmp_path)
     with pytest.raises(InputError, match=message):
         SparseAutoencoder.load(tmp_path)

@@ -1,0 +1,182 @@
+"""Every architecture, with and without a token baseline, on layers 3, 5 and 7 at L0 of about 16, 32 and 64.
+
+Trains with the stage's defaults (and `--d_sae`) on the demo's train songs and evaluates on its test songs, which
+neither the model nor the autoencoders saw. Runs lie below `<home>/reports/architectures/` and are kept: a second call
+trains only what is missing. relu and gated have no k; their penalties were chosen for the L0 aimed at (`ALPHAS`).
+
+    python3 benchmarks/architectures.py [--home FOLDER] [--layers 3 5 7] [--quick]
+"""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from _measuring import ROOT, prepare, print_table, quiet, run_benchmark, train_config
+
+from music_interpret import demo, paths
+from music_interpret.activation_extraction import ExtractionConfig, extract
+from music_interpret.compare import CompareConfig, compare
+from music_interpret.evaluate import EvaluateConfig, evaluate
+from music_interpret.features.evaluation import read_evaluation
+from music_interpret.preprocess import PreprocessConfig, preprocess
+from music_interpret.sae.architectures import ARCHITECTURES
+from music_interpret.train import config_of, train
+
+SERIES = "architectures"
+TARGETS = (16.0, 32.0, 64.0)
+# (architecture, context) → penalties that lead to about these L0 at layer 5.
+ALPHAS: dict[tuple[str, str], tuple[float, ...]] = {
+    ("relu", "none"): (0.0215, 0.0115, 0.006),
+    ("relu", "additive"): (0.011, 0.006, 0.003),
+    ("gated", "none"): (0.0225, 0.0128, 0.0072),
+    ("gated", "additive"): (0.0145, 0.0092, 0.0055),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Compare the architectures on held-out songs."""
+
+    home: str = str(ROOT / "data" / "benchmarks")
+    """Where the demo's data lies, or is made, and where the runs are kept."""
+    layers: tuple[int, ...] = (3, 5, 7)
+    """Layers of the base model."""
+    architectures: tuple[str, ...] = tuple(ARCHITECTURES)
+    """Architectures to compare."""
+    contexts: tuple[str, ...] = ("none", "additive")
+    """Token baselines to compare."""
+    d_sae: int = 2048
+    """Number of latents."""
+    precision: str = "bfloat16"
+    """Number type of the dense products while training; evaluation is in float32."""
+    quick: bool = False
+    """One layer, two architectures, one epoch, nothing kept in results/; for tests."""
+
+
+def extract_layers(layers: tuple[int, ...]) -> None:
+    """Activations and statistics of the layers that are not there yet."""
+    names = {"dataset_name": demo.DATASET, "data_repr": demo.REPR}
+    folder = paths.activations_folder(demo.DATASET, demo.REPR)
+    missing = tuple(n for n in layers if not (folder / paths.layer_name(n) / "normalization.json").is_file())
+    if missing:
+        extract(ExtractionConfig(**names, layers=missing))
+        preprocess(PreprocessConfig(**names, layers=missing))
+
+
+def run_all(config: Config, architecture: str, context: str) -> list[Path]:
+    """Train one architecture at three sparsities on all layers, in one pass, unless that was done."""
+    knob = ARCHITECTURES[architecture].knobs[0]
+    values = TARGETS if knob == "k" else ALPHAS[architecture, context]
+    name = architecture + ("" if context == "none" else "-context") + ("-quick" if config.quick else "")
+    settings = {
+        "series_name": SERIES,
+        "experiment_name": name,
+        "layers": config.layers,
+        "architecture": architecture,
+        "token_baseline": context,
+        "d_sae": config.d_sae,
+        "precision": config.precision,
+        knob: values,
+    } | ({"epochs": 1} if config.quick else {})
+    folders = [
+        paths.run_folder(SERIES, f"{name}-{knob}{value:g}", layer) for layer in config.layers for value in values
+    ]
+    with quiet():
+        if not all((folder / "sae" / "cfg.json").is_file() for folder in folders):
+            train(train_config(**settings, overwrite=True))
+        for folder in folders:
+            if not (folder / "evaluation.json").is_file():
+                # Controls depend on the layer and on L0 alone: once is enough.
+                evaluate(EvaluateConfig(run=str(folder), controls=(architecture, context) == ("topk", "none")))
+    return folders
+
+
+def row_of(folder: Path) -> dict[str, Any]:
+    """What the table shows of a run."""
+    evaluation = read_evaluation(folder)
+    arguments = config_of(evaluation_args(folder))
+    sae = evaluation["rows"]["sae"]
+    return {
+        "layer": evaluation["layer"],
+        "architecture": evaluation["architecture"],
+        "token_baseline": arguments.token_baseline,
+        "alpha": arguments.alpha[0] if arguments.alpha else None,
+        "k": arguments.k[0] if arguments.k else None,
+        "l0": round(sae["quality"]["l0"], 2),
+        "fvu": round(sae["quality"]["fvu"], 4),
+        "over_clean": round(sae["losses"]["over_clean"]["total"], 4),
+        "recovered_mean": round(sae["losses"]["recovered_mean"]["total"], 4),
+        "kl": round(sae["losses"]["kl"]["total"], 4),
+        "dead_test": round(sae["quality"]["dead"], 4),
+        "dead_in_training": last_dead(folder),
+    }
+
+
+def evaluation_args(folder: Path) -> dict[str, Any]:
+    import json
+
+    return json.loads((folder / "training_args.json").read_text(encoding="utf-8"))
+
+
+def last_dead(folder: Path) -> float | None:
+    """Share of latents that had not fired for the last window of train tokens at the end of training."""
+    import json
+
+    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    return json.loads(lines[-1]).get("sparsity/dead")
+
+
+def controls_of(folder: Path) -> dict[str, Any]:
+    """The other rows of an evaluation: what is reached without a trained autoencoder."""
+    evaluation = read_evaluation(folder)
+    return {
+        name: {
+            "l0": row["quality"] and row["quality"]["l0"],
+            "fvu": row["quality"] and row["quality"]["fvu"],
+            "over_clean": row["losses"]["over_clean"]["total"],
+            "recovered_mean": row["losses"]["recovered_mean"]["total"],
+        }
+        for name, row in evaluation["rows"].items()
+        if name != "sae"
+    }
+
+
+def benchmark(config: Config) -> dict[str, Any]:
+    os.environ["MUSIC_INTERPRET_HOME"] = str(Path(config.home).resolve())
+    prepare(config.home)
+    if config.quick:
+        config = Config(**(vars(config) | {"layers": (5,), "architectures": ("relu", "topk"), "contexts": ("none",)}))
+    extract_layers(config.layers)
+    folders: list[Path] = []
+    seconds = {}
+    for architecture in config.architectures:
+        for context in config.contexts:
+            started = time.monotonic()
+            folders += run_all(config, architecture, context)
+            seconds[f"{architecture} {context}"] = round(time.monotonic() - started, 1)
+            print(f"{architecture}, token baseline {context}: {seconds[f'{architecture} {context}']} s", flush=True)
+    rows = sorted((row_of(folder) for folder in folders), key=lambda r: (r["layer"], r["token_baseline"] == "additive"))
+    table: list[tuple[str, ...]] = [
+        ("layer, architecture", "L0", "FVU", "nats over clean", "vs mean", "dead, test", "dead, training")
+    ]
+    for r in rows:
+        context = " + token baseline" if r["token_baseline"] == "additive" else ""
+        dead = "–" if r["dead_in_training"] is None else f"{r['dead_in_training']:.1%}"
+        cells = (f"{r['l0']:.1f}", f"{r['fvu']:.3f}", f"{r['over_clean']:+.3f}", f"{r['recovered_mean']:.1%}")
+        table.append((f"{r['layer']} {r['architecture']}{context}", *cells, f"{r['dead_test']:.1%}", dead))
+    print_table(table)
+    with quiet():
+        for layer in config.layers:
+            mine = [str(folder) for folder in folders if folder.name == paths.layer_name(layer)]
+            compare(CompareConfig(runs=tuple(mine), output=str(paths.home() / "reports" / f"comparison-{layer}")))
+    controls = {}
+    for folder in folders:
+        if "-context" not in folder.parent.name and folder.parent.name.startswith("topk"):
+            controls[f"{folder.name} {folder.parent.name}"] = controls_of(folder)
+    return {"d_sae": config.d_sae, "precision": config.precision, "rows": rows, "controls": controls}
+
+
+if __name__ == "__main__":
+    run_benchmark(Config, benchmark)

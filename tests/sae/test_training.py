@@ -1,0 +1,177 @@
+import pytest
+import torch
+
+from music_interpret.sae.architectures import ARCHITECTURES
+from music_interpret.sae.objective import Objective
+from music_interpret.sae.token_baseline import TokenBaseline
+from music_interpret.sae.training import DivergedError, Hyperparameters, Trainer
+
+D_IN, D_SAE = 16, 64
+OBJECTIVE = Objective(alpha=1e-2, k=6, bandwidth=0.5)
+
+
+def make(name="topk", objective=OBJECTIVE, baseline=None, encoder_bias=-0.5, **changes):
+    generator = torch.Generator().manual_seed(0)
+    parameters = ARCHITECTURES[name].initial(
+        D_IN, D_SAE, encoder_bias=encoder_bias, encoder_scale=1.0, generator=generator
+    )
+    settings = {"lr": 3e-3, "n_steps": 200, "window_tokens": 500} | changes
+    return Trainer(name, parameters, objective, Hyperparameters(**settings), baseline)
+
+
+def data(n=400, seed=0):
+    """Rows of unit variance made of 24 directions of which three are on at a time."""
+    generator = torch.Generator().manual_seed(seed)
+    directions = torch.randn(24, D_IN, generator=torch.Generator().manual_seed(99))
+    chosen = torch.rand(n, 24, generator=generator).topk(3, dim=1).indices
+    rows = torch.zeros(n, 24).scatter_(1, chosen, torch.rand(n, 3, generator=generator) + 0.5) @ directions
+    return (rows - rows.mean(0)) / rows.std(0)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_every_architecture_learns(name, dtype):
+    trainer, x = make(name, Objective(alpha=1e-2, k=6, bandwidth=0.5, dtype=dtype), aux_weight=1 / 32), data()
+    first = trainer.scalars(trainer.step(x), x)
+    for _ in range(199):
+        result = trainer.step(x)
+    last = trainer.scalars(result, x)
+    assert last["quality/fvu"] < 0.3 < first["quality/fvu"]
+    assert last["loss/mse"] == pytest.approx(float(result.error.square().mean()))
+    torch.testing.assert_close(trainer.parameters["W_dec"].norm(dim=1), torch.ones(D_SAE))
+
+
+def test_the_fused_optimiser_is_adam_in_spite_of_the_encoders_layout():
+    """Against torch's plain Adam on contiguous copies, given the same gradients."""
+    trainer, x = make(), data()
+    copies = {name: t.clone().contiguous().requires_grad_() for name, t in trainer.trained.items()}
+    plain = torch.optim.Adam(list(copies.values()), lr=3e-3, fused=False, foreach=False)
+    for step in range(5):
+        trainer.step(x)
+        for name, copy in copies.items():
+            copy.grad = trainer.trained[name].grad.clone().contiguous()
+        plain.step()
+        with torch.no_grad():
+            copies["W_dec"] /= copies["W_dec"].norm(dim=1, keepdim=True)
+        for name, copy in copies.items():
+            torch.testing.assert_close(trainer.trained[name], copy.detach(), atol=1e-5, rtol=1e-4, msg=f"{name} {step}")
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_dead_latents_come_back_to_life(name):
+    """With a bias (or threshold) that nothing overcomes latents stay dead without the auxiliary loss."""
+
+    def dead_after_training(aux_weight):
+        trainer = make(name, window_tokens=1000, aux_weight=aux_weight, n_steps=400, lr=1e-2)
+        parameters, x = trainer.parameters, data(200)
+        bias = trainer.architecture.bias
+        parameters[bias][:32] = -4.0
+        if "b_mag" in parameters:
+            parameters["b_mag"][:32] = -1.0
+        for _ in range(400):
+            trainer.step(x)
+        return int((trainer.dead() < 32).sum())
+
+    without, with_aux = dead_after_training(0.0), dead_after_training(1.0)
+    assert without >= 31 and with_aux < 16
+
+
+@pytest.mark.parametrize("upwards", [True, False])
+def test_jumprelus_threshold_moves_towards_its_target(upwards):
+    x = data()
+    start = 0.1 if upwards else 2.0
+    trainer = make("jumprelu", Objective(alpha=1.0, k=6, bandwidth=0.5), encoder_bias=-start, lr=1e-2, n_steps=400)
+    l0_before = float(trainer.step(x).counts.sum()) / len(x)
+    for _ in range(399):
+        result = trainer.step(x)
+    l0 = float(result.counts.sum()) / len(x)
+    assert abs(l0 - 6) < 1.5 < abs(l0_before - 6)
+    moved = trainer.parameters["log_threshold"].exp() - start
+    assert moved.abs().min() > 0 and (float(moved.mean()) > 0) == upwards
+
+
+def test_batchtopks_threshold_lets_k_through_one_token_at_a_time():
+    trainer, x = make("batchtopk"), data()
+    for _ in range(200):
+        trainer.step(x)
+    threshold = trainer.parameters["threshold"]
+    assert float(threshold.min()) == float(threshold.max()) > 0
+    before = x @ trainer.parameters["W_enc"] + trainer.parameters["b_enc"]
+    assert float((before > threshold).sum(1).float().mean()) == pytest.approx(6, rel=0.1)
+
+
+def test_matryoshkas_first_latents_reconstruct_more_on_their_own():
+    def fvu_of_first(name, prefixes):
+        trainer, x = make(name, Objective(k=6, prefixes=prefixes), n_steps=300), data()
+        for _ in range(300):
+            trainer.step(x)
+        p = trainer.parameters
+        z = (x @ p["W_enc"] + p["b_enc"]).relu()
+        z = (z * (z > p["threshold"]))[:, :16]
+        return float((z @ p["W_dec"][:16] + p["b_dec"] - x).square().sum() / x.square().sum())
+
+    assert fvu_of_first("matryoshka", (8, 16, 32, 64)) < 0.7 * fvu_of_first("batchtopk", ())
+
+
+def test_a_token_baseline_is_trained_along():
+    sizes, n = (3, 4), 400
+    generator = torch.Generator().manual_seed(5)
+    codes = torch.stack([torch.randint(0, size, (n,), generator=generator) for size in sizes], dim=1)
+    truth = TokenBaseline(torch.randn(sum(sizes), D_IN, generator=generator), sizes)
+    x = data(n) + truth(codes)
+    trainer = make(baseline=TokenBaseline(torch.zeros(sum(sizes), D_IN), sizes), n_steps=400)
+    for _ in range(400):
+        result = trainer.step(x, codes)
+    assert float(result.error.square().sum() / x.square().sum()) < 0.1
+    rest = x - trainer.baseline(codes)
+    assert float((rest - rest.mean(0)).square().sum()) < 0.8 * float((x - x.mean(0)).square().sum())
+
+
+def test_gradients_are_clipped():
+    trainer, x = make(clip_norm=1e-3), data()
+    trainer.step(x)
+    norm = torch.stack([t.grad.norm() for t in trainer.trained.values()]).norm()
+    assert float(norm) == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_schedules():
+    settings = Hyperparameters(lr=1.0, n_steps=100, lr_warmup=0.1, lr_decay=0.2, sparsity_warmup=0.5)
+    assert [settings.lr_at(step) for step in (0, 9, 50, 80, 99)] == pytest.approx([0.1, 1, 1, 1, 0.05])
+    assert [settings.sparsity_at(step) for step in (0, 25, 50, 99)] == [0, 0.5, 1, 1]
+    assert Hyperparameters(lr=1.0, n_steps=100).sparsity_at(0) == 1
+    half = Objective(alpha=2, k=8).at(0.5)
+    assert (half.alpha, half.k) == (1, 20) and Objective(alpha=2, k=8).at(1.0).k == 8
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e8])
+def test_divergence_changes_nothing(value):
+    trainer, x = make("relu"), data()
+    trainer.step(x)
+    trainer.parameters["W_dec"][0] = value
+    before = trainer.state()
+    with pytest.raises(DivergedError, match="at step 2; a --lr lower than 0.003"):
+        trainer.step(x)
+    assert trainer.n_done == 1
+    assert all(
+        torch.equal(a.nan_to_num(), b.nan_to_num())
+        for a, b in zip(before.values(), trainer.state().values(), strict=True)
+    )
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_a_trainer_goes_on_from_its_state_bit_for_bit(name):
+    x = data()
+
+    def context():
+        return TokenBaseline(torch.zeros(3, D_IN), (3,))
+
+    codes = torch.randint(0, 3, (len(x), 1), generator=torch.Generator().manual_seed(1))
+    one, other = (make(name, baseline=context(), aux_weight=0.1) for _ in range(2))
+    for _ in range(30):
+        one.step(x, codes)
+    other.load_state({key: tensor.clone().contiguous() for key, tensor in one.state().items()})
+    for trainer in (one, other):
+        for _ in range(30):
+            trainer.step(x, codes)
+    for key, tensor in one.state().items():
+        assert torch.equal(tensor, other.state()[key]), key

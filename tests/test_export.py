@@ -1,0 +1,95 @@
+import re
+
+import pytest
+from conftest import tree
+from sae_cases import KINDS, assert_same, case
+
+from music_interpret.files import write_json
+from music_interpret.sae import foreign
+
+FORMATS = ("saelens", "dictionary_learning", "sparsify")
+
+
+@pytest.fixture
+def run(home):
+    """Make a finished run of a kind: what `export` reads of it."""
+
+    def make(kind, **settings):
+        folder = home / "reports" / "s" / "e" / "layer_003"
+        autoencoder = case(kind, **settings).autoencoder
+        autoencoder.save(folder / "sae")
+        write_json(folder / "training_args.json", {"arguments": {"layer": 3}})
+        return folder, autoencoder
+
+    return make
+
+
+@pytest.mark.parametrize("wanted", FORMATS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_is_exported(run, command, kind, wanted):
+    folder, before = run(kind)
+    outcome = command("export", "s/e", "--format", wanted)
+    if wanted == "sparsify" and kind != "topk":
+        assert f"sparsify has TopK autoencoders only, this one is {kind}" in outcome.refused()
+        assert not (folder / "export").exists()
+        return
+    assert outcome.code == 0
+    assert outcome.out.startswith(f"{kind} autoencoder, 48 dimensions, 160 latents: ")
+    assert outcome.out.endswith(f" → {folder / 'export' / wanted}\n")
+    assert foreign.find(folder / "export" / wanted)[0] == wanted
+    assert_same(foreign.load(folder / "export" / wanted), before)
+
+
+@pytest.mark.parametrize("wanted", FORMATS)
+def test_of_a_context_autoencoder_the_user_is_told(run, command, wanted, tmp_path):
+    folder, before = run("topk", context=True)
+    outcome = command("export", folder, "--format", wanted, "--output", tmp_path / "out")
+    assert "note: it encodes x - baseline(codes), not x; other libraries do not read token_baseline" in outcome.out
+    assert (tmp_path / "out" / "token_baseline.safetensors").read_bytes() == (
+        folder / "sae" / "token_baseline.safetensors"
+    ).read_bytes()
+    assert_same(foreign.load(tmp_path / "out"), before)
+
+
+def test_a_folder_is_written_over_only_on_request(run, command, tmp_path):
+    _, before = run("topk")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("mine")
+    words = ("export", "s/e", "--output", tmp_path / "out", "--format")
+    assert "out is not empty; --overwrite replaces the autoencoder in it" in command(*words, "sparsify").refused()
+    assert command(*words, "sparsify", "--overwrite").code == 0
+    assert command(*words, "dictionary_learning", "--overwrite").code == 0
+    assert sorted(tree(tmp_path / "out")) == ["ae.pt", "config.json", "mine.txt", "raw_biases.safetensors"]
+    assert_same(foreign.load(tmp_path / "out"), before)
+
+
+CASES = {
+    "unknown run": (("nobody/nothing", "--format", "saelens"), "unknown run 'nobody/nothing' in .*layer_003"),
+    "unknown format": (("s/e", "--format", "onnx"), "invalid choice: 'onnx'"),
+    "no format": (("s/e",), "the following arguments are required: --format"),
+    "the run itself": (
+        ("s/e", "--format", "sparsify", "--output", "reports/s/e/layer_003/sae", "--overwrite"),
+        "reports/s/e/layer_003/sae is the run's own autoencoder; right is another --output",
+    ),
+    "a file": (
+        ("s/e", "--format", "sparsify", "--output", "reports/s/e/layer_003/training_args.json", "--overwrite"),
+        "training_args.json is a file; right is a folder for --output",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_bad_input_gets_one_line_and_nothing_is_written(run, home, command, monkeypatch, name):
+    run("topk")
+    monkeypatch.chdir(home)
+    words, message = CASES[name]
+    before = tree(home)
+    line = command("export", *words).refused()
+    assert re.search(message, line), line
+    assert tree(home) == before
+
+
+def test_an_unfinished_run_is_refused(run, command):
+    folder, _ = run("topk")
+    (folder / "sae" / "cfg.json").unlink()
+    assert "was not finished; go on with" in command("export", "s/e", "--format", "saelens").refused()
