@@ -1,4 +1,4 @@
-"""Every architecture, with and without a token baseline, on layers 3, 5 and 7 at L0 of about 16, 32 and 64.
+"""Every architecture on layers 3, 5 and 7 at L0 of about 16, 32 and 64; TopK and BatchTopK with a token baseline too.
 
 Trains with the stage's defaults (and `--d_sae`) on the demo's train songs and evaluates on its test songs, which
 neither the model nor the autoencoders saw. Runs lie below `<home>/reports/architectures/` and are kept: a second call
@@ -7,6 +7,7 @@ trains only what is missing. relu and gated have no k; their penalties were chos
     python3 benchmarks/architectures.py [--home FOLDER] [--layers 3 5 7] [--quick]
 """
 
+import json
 import os
 import time
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Any
 
 from _measuring import ROOT, prepare, print_table, quiet, run_benchmark, train_config
 
-from music_interpret import demo, paths
+from music_interpret import demo, files, paths
 from music_interpret.activation_extraction import ExtractionConfig, extract
 from music_interpret.compare import CompareConfig, compare
 from music_interpret.evaluate import EvaluateConfig, evaluate
@@ -45,8 +46,8 @@ class Config:
     """Layers of the base model."""
     architectures: tuple[str, ...] = tuple(ARCHITECTURES)
     """Architectures to compare."""
-    contexts: tuple[str, ...] = ("none", "additive")
-    """Token baselines to compare."""
+    with_baseline: tuple[str, ...] = ("topk", "batchtopk")
+    """Of these, the architectures that are trained with a token baseline too."""
     d_sae: int = 2048
     """Number of latents."""
     precision: str = "bfloat16"
@@ -96,7 +97,7 @@ def run_all(config: Config, architecture: str, context: str) -> list[Path]:
 def row_of(folder: Path) -> dict[str, Any]:
     """What the table shows of a run."""
     evaluation = read_evaluation(folder)
-    arguments = config_of(evaluation_args(folder))
+    arguments = config_of(files.read_json(folder / "training_args.json"))
     sae = evaluation["rows"]["sae"]
     return {
         "layer": evaluation["layer"],
@@ -114,16 +115,8 @@ def row_of(folder: Path) -> dict[str, Any]:
     }
 
 
-def evaluation_args(folder: Path) -> dict[str, Any]:
-    import json
-
-    return json.loads((folder / "training_args.json").read_text(encoding="utf-8"))
-
-
 def last_dead(folder: Path) -> float | None:
     """Share of latents that had not fired for the last window of train tokens at the end of training."""
-    import json
-
     lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     return json.loads(lines[-1]).get("sparsity/dead")
 
@@ -147,12 +140,12 @@ def benchmark(config: Config) -> dict[str, Any]:
     os.environ["MUSIC_INTERPRET_HOME"] = str(Path(config.home).resolve())
     prepare(config.home)
     if config.quick:
-        config = Config(**(vars(config) | {"layers": (5,), "architectures": ("relu", "topk"), "contexts": ("none",)}))
+        config = Config(**(vars(config) | {"layers": (5,), "architectures": ("relu", "topk")}))
     extract_layers(config.layers)
     folders: list[Path] = []
     seconds = {}
     for architecture in config.architectures:
-        for context in config.contexts:
+        for context in ("none", "additive") if architecture in config.with_baseline else ("none",):
             started = time.monotonic()
             folders += run_all(config, architecture, context)
             seconds[f"{architecture} {context}"] = round(time.monotonic() - started, 1)

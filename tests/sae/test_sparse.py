@@ -1,5 +1,5 @@
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from music_interpret.sae.sparse import SparseLatents, offsets_of, rows_of
@@ -21,6 +21,7 @@ SHAPES = {
 }
 
 
+@settings(deadline=None)
 @given(**SHAPES)
 def test_products_are_those_of_the_dense_matrix(seed, n_tokens, d_sae, density):
     latents, dense = random_latents(seed, n_tokens, d_sae, density)
@@ -34,6 +35,7 @@ def test_products_are_those_of_the_dense_matrix(seed, n_tokens, d_sae, density):
     assert latents.counts(d_sae).tolist() == (dense > 0).sum(0).tolist()
 
 
+@settings(deadline=None)
 @given(**SHAPES)
 def test_a_part_of_the_entries(seed, n_tokens, d_sae, density):
     latents, dense = random_latents(seed, n_tokens, d_sae, density)
