@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from music_interpret.sae import topk
 
 
+@settings(deadline=None)
 @given(
     st.integers(0, 99), st.integers(1, 9), st.sampled_from([1, 5, 64, 1024, 2048]), st.integers(1, 40), st.booleans()
 )
