@@ -12,7 +12,7 @@ from music_interpret.files import read_json, write_json
 from music_interpret.sae.autoencoder import SparseAutoencoder
 
 FIELDS = {"total", "type", "beat", "position", "pitch", "duration", "instrument"}
-SMALL = ("--d_sae", 96, "--k", 6, "--epochs", 20, "--batch_size", 64)
+SMALL = ("--token_baseline", "none", "--d_sae", 96, "--k", 6, "--epochs", 20, "--batch_size", 64)
 
 
 def train(command, experiment="e", *words, layer=1):

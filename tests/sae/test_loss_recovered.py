@@ -5,10 +5,11 @@ from torch.nn import functional as F
 
 from music_interpret import paths
 from music_interpret.activations.hooks import record, replaced
+from music_interpret.activations.song_batches import PaddedCodes
 from music_interpret.models.mmt import load_mmt
 from music_interpret.music.dataset import open_dataset
 from music_interpret.music.encoding import FIELDS
-from music_interpret.sae.loss_recovered import SongBatch, patched_losses, recovered
+from music_interpret.sae.loss_recovered import patched_losses, recovered
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def batch_of(songs):
     mask = torch.arange(max(map(len, songs))) < torch.tensor([[len(song)] for song in songs])
     codes = torch.zeros(*mask.shape, 6, dtype=torch.int64)
     codes[mask] = torch.cat(songs)
-    return SongBatch(codes, mask)
+    return PaddedCodes(codes, mask)
 
 
 def reference(model, songs, layer, function):
