@@ -22,6 +22,7 @@ from torch.nn import functional as F
 from music_interpret.errors import InputError
 from music_interpret.files import read_json, sha256
 from music_interpret.models.loaded import LoadedModel
+from music_interpret.models.state_dict import read_state_dict
 from music_interpret.music.encoding import Encoding
 
 HEAD_DIM = 64
@@ -265,22 +266,6 @@ def to_authors_names(model: MMT) -> dict[str, Tensor]:
     return theirs
 
 
-def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """Read the authors' `.pt` without running any code that it may carry."""
-    if not path.is_file():
-        raise InputError(f"missing checkpoint {path}; right is the authors' checkpoints/best_model.pt")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds here, all of which mean the same to the user
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        if "Weights only load failed" in str(error):
-            reason = "it carries more than tensors, which could be code, and was not run"
-        raise InputError(f"{path} is not a readable checkpoint: {reason}") from None
-    if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):
-        raise InputError(f"{path} is not a state dict of tensors; right is the authors' checkpoints/best_model.pt")
-    return state
-
-
 def load_mmt(folder: Path, encoding: Encoding) -> LoadedModel:
     """Load `train-args.json` and `checkpoints/best_model.pt` from `models/<dataset>/<data_repr>`, strictly.
 
@@ -288,7 +273,7 @@ def load_mmt(folder: Path, encoding: Encoding) -> LoadedModel:
     """
     sizes = MMTSizes.load(folder / "train-args.json")
     path = folder / "checkpoints" / "best_model.pt"
-    state = from_authors_names(read_checkpoint(path))
+    state = from_authors_names(read_state_dict(path, "the authors' checkpoints/best_model.pt"))
     model = MMT(sizes, encoding.n_codes)
     expected = model.state_dict()
     wrong = [f"lacks {n}" for n in expected if n not in state] + [

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from music_interpret import files
 from music_interpret.errors import InputError
+from music_interpret.models.state_dict import read_state_dict
 from music_interpret.sae.architectures import SavedKind
 from music_interpret.sae.autoencoder import SparseAutoencoder
 from music_interpret.sae.conversion import Made, Read
@@ -98,7 +99,7 @@ def load(path: Path) -> Read:
         raise InputError(f"{source}: dict_class is {found!r}; this version reads {', '.join(DICT_CLASSES)}")
     name = trainer["dict_class"]
     dict_class = DICT_CLASSES[name]
-    state = _state_dict(path)
+    state = read_state_dict(path, f"the {WEIGHTS} that dictionary-learning saves", "state dict")
     missing = [theirs for theirs in dict_class.names.values() if theirs not in state]
     unknown = [theirs for theirs in state if theirs not in (*dict_class.names.values(), *dict_class.buffers)]
     if missing or unknown:
@@ -131,19 +132,3 @@ def _k(trainer: dict[str, Any], state: dict[str, Tensor], path: Path) -> Any:
         found = " and ".join(map(repr, stated)) or "missing"
         raise InputError(f"{path}: k is {found}; right is one number in the state dict or in {CONFIG}")
     return stated[0]
-
-
-def _state_dict(path: Path) -> dict[str, Tensor]:
-    """Read a `.pt` without running any code that it may carry."""
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds here, all of which mean the same to the user
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        if "Weights only load failed" in str(error):
-            reason = "it carries more than tensors, which could be code, and was not run"
-        raise InputError(f"{path} is not a readable state dict: {reason}") from None
-    if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):
-        raise InputError(
-            f"{path} is not a state dict of tensors; right is the {WEIGHTS} that dictionary-learning saves"
-        )
-    return state

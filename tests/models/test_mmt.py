@@ -6,7 +6,8 @@ from conftest import GOLDEN
 from music_interpret.activations.hooks import record
 from music_interpret.errors import InputError
 from music_interpret.files import read_json, write_json
-from music_interpret.models.mmt import load_mmt, next_token_losses, read_checkpoint, to_authors_names
+from music_interpret.models.mmt import load_mmt, next_token_losses, to_authors_names
+from music_interpret.models.state_dict import read_state_dict
 from music_interpret.music.dataset import open_dataset
 
 REPRS = ("ape", "rpe", "npe")
@@ -74,7 +75,7 @@ def test_later_tokens_change_nothing_before_them():
 
 @pytest.mark.parametrize("data_repr", REPRS)
 def test_authors_names_round_trip(data_repr):
-    theirs = read_checkpoint(GOLDEN / "models/sod" / data_repr / "checkpoints/best_model.pt")
+    theirs = read_state_dict(GOLDEN / "models/sod" / data_repr / "checkpoints/best_model.pt", "a checkpoint")
     ours = to_authors_names(load(data_repr).module)
     assert set(ours) == set(theirs)
     for name, tensor in theirs.items():

@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from music_interpret.errors import InputError
-from music_interpret.models.mmt import load_mmt, read_checkpoint
+from music_interpret.models.mmt import load_mmt
+from music_interpret.models.state_dict import read_state_dict
 from music_interpret.music.encoding import Encoding, mmt_encoding
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "train_base_model.py"
@@ -65,7 +66,7 @@ def test_overfits_and_leaves_a_model_that_loads(toy):
     assert lines[-1]["loss/valid"] == pytest.approx(sum(lines[-1][f"valid/{name}"] for name in script.FIELDS))
     assert not (folder / "training" / "state.safetensors").exists()
 
-    state = read_checkpoint(folder / "checkpoints" / "best_model.pt")
+    state = read_state_dict(folder / "checkpoints" / "best_model.pt", "a checkpoint")
     assert {tensor.dtype for tensor in state.values()} == {torch.float16}
     encoding = Encoding.from_json(mmt_encoding(), "mmt")
     model = load_mmt(folder, encoding)
@@ -104,8 +105,8 @@ def test_resumed_after_a_kill_gives_the_same_weights(toy):
     assert script.main([*words, "--resume"]) == 0
 
     whole, killed = (toy / "models" / "toy" / name for name in ("whole", "killed"))
-    expected = read_checkpoint(whole / "checkpoints" / "best_model.pt")
-    state = read_checkpoint(killed / "checkpoints" / "best_model.pt")
+    expected = read_state_dict(whole / "checkpoints" / "best_model.pt", "a checkpoint")
+    state = read_state_dict(killed / "checkpoints" / "best_model.pt", "a checkpoint")
     assert list(expected) == list(state)
     assert all(torch.equal(expected[name], state[name]) for name in expected)
     timed = ("seconds",)
