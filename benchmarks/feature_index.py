@@ -58,11 +58,11 @@ def train_epoch(activations: ActivationSet) -> int:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     opened = {LAYER: training._open_layer(config, activations, LAYER)}
-    sweep = training._Sweep(config, activations, opened, training._plans(config))
+    sweep = training._prepare(config, activations, opened, training._plans(config))
     run = sweep.runs[0]
     with quiet():
         run.begin(resume=False)
-        sweep._loop()
+        sweep.loop()
         run.close()
     shutil.rmtree(folder.parent)
     return run.n_done * config.batch_size

@@ -29,6 +29,7 @@ from torch.utils.data import DataLoader, Dataset
 from music_interpret import paths
 from music_interpret import train as stage
 from music_interpret.activations.store import ActivationSet
+from music_interpret.sae.sweep import Sweep
 
 BATCH, D_SAE = 2048, 2048
 ALPHA, LR = 1e-3, 3e-4
@@ -121,24 +122,24 @@ class Stage:
         self.activations = activations
         self.folder = paths.run_folder("demo", "benchmark", LAYER)
 
-    def new_run(self) -> stage._Sweep:
+    def new_run(self) -> Sweep:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         opened = {LAYER: stage._open_layer(self.config, self.activations, LAYER)}
-        return stage._Sweep(self.config, self.activations, opened, stage._plans(self.config))
+        return stage._prepare(self.config, self.activations, opened, stage._plans(self.config))
 
     @torch.no_grad()
-    def epoch(self, sweep: stage._Sweep) -> int:
+    def epoch(self, sweep: Sweep) -> int:
         with quiet():
             run = sweep.runs[0]
             run.begin(resume=False)
-            sweep._loop()
+            sweep.loop()
             run.close()
         return run.n_done * BATCH
 
     @torch.no_grad()
-    def steps(self, sweep: stage._Sweep, steps: int) -> int:
-        rows = sweep._normalized(next(sweep.batches.epoch(0)))[LAYER]
+    def steps(self, sweep: Sweep, steps: int) -> int:
+        rows = sweep.normalized(next(sweep.batches.epoch(0)))[LAYER]
         for _ in range(steps):
             sweep.runs[0].trainer.step(rows)
         return steps * BATCH

@@ -5,7 +5,6 @@ of its own (see `sae/training_run.py` for what that holds).
 """
 
 import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,24 +13,23 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from music_interpret import __version__, files, paths
-from music_interpret.activations.batches import Batch, ShuffledBatches, sequential_batches
+from music_interpret.activations.batches import ShuffledBatches, labelled_rows, sequential_batches
 from music_interpret.activations.normalization import Normalization, load_normalization
 from music_interpret.activations.store import ActivationSet, LayerActivations, made_from, open_set
 from music_interpret.config import as_dict, positional
 from music_interpret.errors import InputError
-from music_interpret.interrupts import held_back
 from music_interpret.models.device import DeviceName, pick_device
 from music_interpret.sae import token_baseline
 from music_interpret.sae.architectures import ARCHITECTURES, ArchitectureName
 from music_interpret.sae.autoencoder import SparseAutoencoder
 from music_interpret.sae.metrics import Quality, quality
 from music_interpret.sae.objective import Objective
+from music_interpret.sae.sweep import Sweep
 from music_interpret.sae.token_baseline import TokenBaseline
 from music_interpret.sae.tracking import TrackerName, tracked
-from music_interpret.sae.training import DivergedError, Hyperparameters, Trainer
+from music_interpret.sae.training import Hyperparameters, Trainer
 from music_interpret.sae.training_run import TrainingRun
 
 MEASURED_TOKENS = 8192
@@ -227,7 +225,7 @@ def train(config: TrainConfig) -> list[Path]:
                 files.clear_folder(plan.folder)
         unfinished = [plan for plan in plans if not (config.resume and _is_finished(plan.folder))]
         if unfinished:
-            _Sweep(config, activations, opened, unfinished).train()
+            _train(config, _prepare(config, activations, opened, unfinished))
     return [plan.folder for plan in plans]
 
 
@@ -316,8 +314,8 @@ def _check_run_folder(config: TrainConfig, folder: Path, args: dict[str, Any]) -
         )
 
 
-class _Sweep:
-    """All the autoencoders of one call, trained side by side on the same batches."""
+class _Preparation:
+    """What the runs of one call start from: batches, normalisation, token baselines, and how they are measured."""
 
     def __init__(
         self,
@@ -330,10 +328,6 @@ class _Sweep:
         self.device = pick_device(config.device)
         self.layers = {plan.layer: opened[plan.layer][0] for plan in plans}
         self.normalizations = {plan.layer: opened[plan.layer][1] for plan in plans}
-        self.affine = {
-            layer: (torch.from_numpy(n.shift).to(self.device), torch.from_numpy(n.scale).to(self.device))
-            for layer, n in self.normalizations.items()
-        }
         self.batches = ShuffledBatches(
             self.layers,
             activations.songs.runs("train"),
@@ -343,9 +337,9 @@ class _Sweep:
         )
         self.codes = np.array(activations.codes) if config.token_baseline != "none" else None
         self.tables: dict[int, Tensor] = {}
-        self.runs = [self._run(plan) for plan in plans]
 
-    def _run(self, plan: _Plan) -> TrainingRun:
+    def run(self, plan: _Plan) -> TrainingRun:
+        """One planned run at its start."""
         config = self.config
         return TrainingRun(
             plan.folder,
@@ -416,80 +410,39 @@ class _Sweep:
 
     def _quality(self, layer: int, autoencoder: SparseAutoencoder, split: Any) -> Quality | None:
         runs = self.activations.songs.runs(split)
-        return quality(self._raw(layer, runs), autoencoder.to(self.device))
+        rows = labelled_rows(self.layers[layer], self.activations, runs, MEASURED_TOKENS, self.device)
+        return quality(rows, autoencoder.to(self.device))
 
-    def _raw(self, layer: int, runs: np.ndarray) -> Iterator[tuple[Tensor, Tensor | None]]:
-        for first, last, rows in sequential_batches(self.layers[layer], runs, MEASURED_TOKENS):
-            yield rows.to(self.device).float(), self._codes(slice(first, last))
 
-    def _codes(self, tokens: Any) -> Tensor | None:
-        return None if self.codes is None else torch.from_numpy(self.codes[tokens]).to(self.device)
+def _prepare(
+    config: TrainConfig,
+    activations: ActivationSet,
+    opened: dict[int, tuple[LayerActivations, Normalization]],
+    plans: list[_Plan],
+) -> Sweep:
+    """All the planned runs at their start."""
+    made = _Preparation(config, activations, opened, plans)
+    return Sweep([made.run(plan) for plan in plans], made.batches, made.normalizations, made.codes, made.device)
 
-    def _normalized(self, batch: Batch) -> dict[int, Tensor]:
-        """A batch's rows by layer, normalised, float32."""
-        return {
-            layer: batch.rows[layer].to(self.device).float().sub_(shift).mul_(scale)
-            for layer, (shift, scale) in self.affine.items()
-        }
 
-    @torch.no_grad()
-    def train(self) -> None:
-        """Train every run to its end (or go on), evaluate on held-out songs, save the autoencoders.
+@torch.no_grad()
+def _train(config: TrainConfig, sweep: Sweep) -> None:
+    """Train every run to its end (or go on), evaluate on held-out songs, save the autoencoders.
 
-        A run that diverges stops where it is; the others go on, and it is told at the end.
-        """
-        config = self.config
-        arguments = {run.folder: run.args["arguments"] for run in self.runs}
-        with tracked(config.tracker, config.series_name, config.experiment_name, arguments):
-            with contextlib.ExitStack() as open_logs:
-                for run in self.runs:
-                    run.begin(config.resume)
-                    open_logs.callback(run.close)
-                failures = self._loop()
-            for run in self.runs:
-                if run.n_done == run.n_steps:
-                    print(f"layer {run.layer}: {run.finish()} → {run.folder}")
-        if failures:
-            raise InputError("; ".join(failures))
-
-    def _loop(self) -> list[str]:
-        """Steps to the end, with logs and checkpoints. Ctrl-C is taken up between steps, where the state is whole."""
-        going, failures = list(self.runs), []
-        per_epoch, total = len(self.batches), self.runs[0].n_steps
-        numbers = ", ".join(str(layer) for layer in self.layers)
-        what = f"train layer {numbers}" + (f" ({len(going)} autoencoders)" if len(going) > len(self.layers) else "")
-        done = min(run.n_done for run in going)
-        bar = tqdm(
-            total=total * self.batches.batch_size,
-            initial=done * self.batches.batch_size,
-            desc=what,
-            unit="token",
-            unit_scale=True,
-        )
-        with bar, held_back() as interrupted:
-            while going and done < total:
-                epoch, first = divmod(done, per_epoch)
-                for batch in self.batches.epoch(epoch, first):
-                    rows, codes = self._normalized(batch), self._codes(batch.token_ids.numpy())
-                    done += 1
-                    for run in [run for run in going if run.n_done == done - 1]:
-                        try:
-                            values = run.step(rows[run.layer], codes, ends_epoch=done % per_epoch == 0)
-                        except DivergedError as error:
-                            failures.append(str(error))
-                            going.remove(run)
-                            continue
-                        if values:
-                            shown = {"fvu": f"{values['quality/fvu']:.3f}", "l0": f"{values['sparsity/l0']:.1f}"}
-                            bar.set_postfix(shown, refresh=False)
-                    bar.update(self.batches.batch_size)
-                    if interrupted():
-                        for run in going:
-                            run.save_checkpoint()
-                        raise KeyboardInterrupt(f"saved step {done}; the same command with --resume goes on")
-                    if not going:
-                        break
-        return failures
+    A run that diverges stops where it is; the others go on, and it is told at the end.
+    """
+    arguments = {run.folder: run.args["arguments"] for run in sweep.runs}
+    with tracked(config.tracker, config.series_name, config.experiment_name, arguments):
+        with contextlib.ExitStack() as open_logs:
+            for run in sweep.runs:
+                run.begin(config.resume)
+                open_logs.callback(run.close)
+            failures = sweep.loop()
+        for run in sweep.runs:
+            if run.n_done == run.n_steps:
+                print(f"layer {run.layer}: {run.finish()} → {run.folder}")
+    if failures:
+        raise InputError("; ".join(failures))
 
 
 if __name__ == "__main__":

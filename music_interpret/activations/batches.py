@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from music_interpret.activations.store import LayerActivations
+from music_interpret.activations.store import ActivationSet, LayerActivations
 
 CHUNK_TOKENS = 2048
 
@@ -140,3 +140,12 @@ def sequential_batches(layer: LayerActivations, runs: np.ndarray, batch_size: in
         for first in range(start, stop, batch_size):
             last = min(first + batch_size, stop)
             yield first, last, torch.from_numpy(np.array(layer.read(first, last)))
+
+
+def labelled_rows(
+    layer: LayerActivations, activations: ActivationSet, runs: np.ndarray, batch_size: int, device: torch.device
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The same rows, float32 (n, d_model), each with its token's codes, (n, 6), on a device."""
+    for first, last, rows in sequential_batches(layer, runs, batch_size):
+        codes = torch.from_numpy(np.array(activations.codes[first:last]))
+        yield rows.to(device).float(), codes.to(device)

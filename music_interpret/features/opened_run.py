@@ -12,7 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from music_interpret import paths
-from music_interpret.activations.batches import sequential_batches
+from music_interpret.activations.batches import labelled_rows
 from music_interpret.activations.normalization import Normalization, load_normalization
 from music_interpret.activations.song_batches import PaddedCodes, SongBatch, padded_codes, plan_batches
 from music_interpret.activations.store import ActivationSet, LayerActivations, made_from
@@ -75,9 +75,7 @@ class OpenedRun:
 
     def rows(self, runs: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
         """Raw activations, float32 (n, d_in), and codes, (n, 6), of token ids as (start, stop) pairs."""
-        for first, last, rows in sequential_batches(self.layer, runs, BATCH_TOKENS):
-            codes = torch.from_numpy(np.array(self.activations.codes[first:last]))
-            yield rows.to(self.device).float(), codes.to(self.device)
+        return labelled_rows(self.layer, self.activations, runs, BATCH_TOKENS, self.device)
 
     def fitting_rows(self) -> Iterator[Tensor]:
         """Raw activations of the train songs, or of pieces of them that are spread evenly."""
