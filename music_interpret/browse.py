@@ -1,7 +1,8 @@
 """Stage: read the features of an indexed run as text (`music-interpret features`), at once: it needs no torch."""
 
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
@@ -9,6 +10,8 @@ from music_interpret import paths
 from music_interpret.config import positional
 from music_interpret.errors import InputError
 from music_interpret.features.index import QUANTILES, FeatureIndex, open_index
+from music_interpret.features.label_words import described, followers
+from music_interpret.features.labels import FOLDER, read_labels
 from music_interpret.features.reading import examples, short_tokens, to_text
 from music_interpret.features.run import open_activations, read_training_args
 
@@ -31,6 +34,10 @@ class BrowseConfig:
     """What latents are listed by, largest first."""
     limit: int = 20
     """How many latents to list."""
+    concept: str | None = None
+    """List the latents that follow this concept best, such as "leading tone" or "chord quality: minor"; the run must
+    be labelled.
+    """
 
     def __post_init__(self) -> None:
         for name, least in (("top", 1), ("context", 0), ("limit", 1), ("per_song", 1)):
@@ -49,14 +56,28 @@ def browse(config: BrowseConfig) -> None:
     """Print a list of latents, or one latent's top tokens.
 
     Raises:
-        InputError: no such run or latent, or no index.
+        InputError: no such run, latent or concept, or no index or labels.
     """
     index = open_run(config.run)
-    print(list_latents(index, config) if config.latent is None else show_latent(index, config.latent, config))
+    if config.concept is not None:
+        print(followers(read_labels(paths.find_run(config.run)), config.concept, config.limit))
+        return
+    names = names_of(paths.find_run(config.run))
+    if config.latent is None:
+        print(list_latents(index, names, config))
+    else:
+        print(show_latent(index, config.latent, names, config))
 
 
-def list_latents(index: FeatureIndex, config: BrowseConfig) -> str:
-    """A table of live latents, largest first by `config.sort`, with their top tokens in short."""
+def names_of(run: Path) -> dict[int, dict[str, Any]]:
+    """What is known of each latent's name, by its number; nothing for a run that is not labelled."""
+    if not (run / FOLDER).is_dir():
+        return {}
+    return {name["latent"]: name for name in read_labels(run).names}
+
+
+def list_latents(index: FeatureIndex, names: dict[int, dict[str, Any]], config: BrowseConfig) -> str:
+    """A table of live latents, largest first by `config.sort`, with their names or else their top tokens in short."""
     statistics = index.statistics
     key = getattr(statistics, config.sort)
     order = np.argsort(-key, kind="stable")
@@ -64,18 +85,19 @@ def list_latents(index: FeatureIndex, config: BrowseConfig) -> str:
     encoding = index.activations.encoding()
     rows = [
         f"{live:,} of {index.d_sae:,} latents fire; by {config.sort}:",
-        " latent  density      max     mean  top tokens",
+        " latent  density      max     mean  name and top tokens",
     ]
     for latent in order[: min(config.limit, live)].tolist():
         tokens, _ = index.top(latent, 5, per_song=1)
         words = ", ".join(short_tokens(encoding, index.activations.codes[tokens]))
         density, largest, mean = (column[latent] for column in (statistics.density, statistics.max, statistics.mean))
-        rows.append(f"{latent:7d} {density:8.3%} {largest:8.3f} {mean:8.3f}  {words}")
+        name = names.get(latent, {}).get("name")
+        rows.append(f"{latent:7d} {density:8.3%} {largest:8.3f} {mean:8.3f}  {f'{name}: ' if name else ''}{words}")
     return "\n".join(rows)
 
 
-def show_latent(index: FeatureIndex, latent: int, config: BrowseConfig) -> str:
-    """A latent's statistics and its top tokens in context."""
+def show_latent(index: FeatureIndex, latent: int, names: dict[int, dict[str, Any]], config: BrowseConfig) -> str:
+    """A latent's statistics, its name, and its top tokens in context."""
     token_ids, _ = index.latent(latent)
     statistics = index.statistics
     head = f"latent {latent}: fires on {len(token_ids):,} of {index.meta['n_tokens']:,} tokens"
@@ -85,7 +107,10 @@ def show_latent(index: FeatureIndex, latent: int, config: BrowseConfig) -> str:
     density, largest, mean = (column[latent] for column in (statistics.density, statistics.max, statistics.mean))
     numbers = f"density {density:.3%}, max {largest:.3f}, mean {mean:.3f}, quantiles {quantiles}"
     found = examples(index, latent, config.top, config.context, per_song=config.per_song)
-    return "\n\n".join([f"{head}\n{numbers}", *(to_text(example, rank) for rank, example in enumerate(found, start=1))])
+    label = f"\n{described(names[latent])}" if latent in names else ""
+    return "\n\n".join(
+        [f"{head}\n{numbers}{label}", *(to_text(example, rank) for rank, example in enumerate(found, start=1))]
+    )
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ STAGES = {
     "evaluate": Stage("evaluate", "EvaluateConfig", "evaluate", "how good a run is, beside controls"),
     "compare": Stage("compare", "CompareConfig", "compare", "evaluated runs in one table and one picture"),
     "index": Stage("index", "IndexConfig", "build_index", "every latent's tokens, values and statistics"),
+    "label": Stage("label", "LabelConfig", "label", "name every latent by music theory, on held-out songs"),
     "features": Stage("browse", "BrowseConfig", "browse", "read which tokens fire which latents"),
     "export": Stage(
         "export", "ExportConfig", "export", "a run's autoencoder for SAELens, dictionary-learning, sparsify"

@@ -5,22 +5,21 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-import numpy as np
-
 from music_interpret import files, paths
 from music_interpret.activation_extraction import ExtractionConfig, extract
 from music_interpret.browse import open_run
 from music_interpret.features.index import FeatureIndex
-from music_interpret.features.reading import Trait, examples, shared_traits, to_text
+from music_interpret.features.label_words import best_names, with_excerpts
+from music_interpret.features.labels import FOLDER, read_labels
 from music_interpret.index import IndexConfig, build_index
 from music_interpret.ingest import IngestConfig, ingest
+from music_interpret.label import LabelConfig, label
+from music_interpret.music.dataset import SPLITS
 from music_interpret.preprocess import PreprocessConfig, preprocess
 from music_interpret.train import TrainConfig, train
 
 DATASET, REPR = "m21", "ape"
-# Latents that fire on less are too rare to show in twenty songs, on more too common to mean one thing.
-READABLE_DENSITY = (0.0003, 0.05)
-SONGS_COMPARED = 20
+EXCERPTS, CONTEXT = 3, 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +32,7 @@ class DemoConfig:
 
     layer: int = 5
     """Layer of the base model to look into, 0 to 7."""
-    features: int = 8
+    features: int = 12
     """How many features to print at the end."""
     songs: int | None = None
     """Take only this many songs."""
@@ -67,7 +66,7 @@ def demo(config: DemoConfig) -> None:
     if not (run / "features" / "index.json").is_file():
         build_index(IndexConfig(run=str(run)))
     index = open_run(str(run))
-    print(readable_features(index, config.features))
+    print(labelled_features(run, index, config.features))
     print(where(run, time.monotonic() - started))
 
 
@@ -92,28 +91,18 @@ def hold_out_songs() -> None:
         files.write_text(folder / f"{split}-names.txt", "".join(f"{name}\n" for name in names if name in held_out))
 
 
-def readable_features(index: FeatureIndex, count: int) -> str:
-    """The latents whose top tokens, one from each of twenty songs, share most; some of each field, with excerpts."""
-    density = index.statistics.density
-    latents = np.flatnonzero((density > READABLE_DENSITY[0]) & (density < READABLE_DENSITY[1]))
-    n_songs = min(SONGS_COMPARED, len(index.activations.songs.names))
-    traits = [t for t in shared_traits(index, latents, n_songs) if t.n_songs == n_songs and t.field != "type"]
-    traits.sort(key=lambda t: t.share - t.base_rate, reverse=True)
-    # Some of each field, and the beat's number last: it says where, not what.
-    chosen = sorted(traits, key=lambda t: (_rank_in_field(t, traits), t.field == "beat"))[:count]
-    blocks = ["\nFeatures that are easiest to read (top tokens are the strongest of each song):"]
-    for trait in chosen:
-        head = (
-            f"latent {trait.latent}: {trait.field} {trait.value} in {trait.share:.0%} of its top tokens "
-            f"(of all tokens: {trait.base_rate:.1%}); it fires on {density[trait.latent]:.2%}"
-        )
-        shown = examples(index, trait.latent, 2, 2, per_song=1)
-        blocks.append("\n".join([head, *(to_text(example, rank) for rank, example in enumerate(shown, start=1))]))
-    return "\n\n".join(blocks)
-
-
-def _rank_in_field(trait: Trait, traits: list[Trait]) -> int:
-    return [t for t in traits if t.field == trait.field].index(trait)
+def labelled_features(run: Path, index: FeatureIndex, count: int) -> str:
+    """The best labelled latents in words, with excerpts; why there are none if there are too few songs."""
+    splits = set(index.activations.songs.splits.tolist())
+    if missing := [split for split in SPLITS if split not in splits]:
+        return f"\nToo few songs to name features: none of them is held out for {' and '.join(missing)}."
+    if not (run / FOLDER / "labels.json").is_file():
+        label(LabelConfig(run=str(run), controls=False))
+    chosen = best_names(read_labels(run).names, count)
+    if not chosen:
+        return "\nNo feature's name is borne out by the held-out songs; take more songs."
+    head = f"The {len(chosen)} features that are best labelled (excerpts: the strongest token of each of three songs):"
+    return f"\n{head}\n\n{with_excerpts(index, chosen, EXCERPTS, CONTEXT)}"
 
 
 def where(run: Path, seconds: float) -> str:
@@ -130,6 +119,8 @@ Done in {seconds:.0f} s. Where everything lies:
 Next:
   music-interpret features {run}                 every latent, by its largest activation
   music-interpret features {run} --latent 112    one latent's top tokens in context
+  music-interpret features {run} --concept "leading tone"    the latents that follow a concept
+  music-interpret label {run}    the same labels for raw neurons, PCA and chance, in one table
   tensorboard --logdir {paths.home() / "reports"}{jupyter}"""
 
 

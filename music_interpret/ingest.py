@@ -1,4 +1,6 @@
-"""Ingest: scores to note arrays, `data/base/<dataset_name>/{notes/**.npy, notes/encoding.json, names.txt}`.
+"""Ingest: scores to note arrays.
+
+It makes `data/base/<dataset_name>/{notes/**.npy, notes/encoding.json, names.txt, metres.json}`.
 
 What a file's notes are, `music/scores.py` says; what its song is called, `music/score_sources.py`. A file with several
 works gives `<name>-0`, `<name>-1`, …
@@ -26,6 +28,8 @@ from music_interpret.config import as_dict, positional
 from music_interpret.errors import InputError
 from music_interpret.music.dataset import JOURNAL, MANIFEST, SPLITS
 from music_interpret.music.encoding import mmt_encoding
+from music_interpret.music.metres import METRES, write_metres
+from music_interpret.music.score_metres import Stretch
 from music_interpret.music.score_readers import Answer, read_scores
 from music_interpret.music.score_sources import ScoreFile, find_scores, listing_sha256
 from music_interpret.music.scores import polyphony
@@ -35,7 +39,7 @@ MIN_POLYPHONY = 0.1
 LONGEST_NAME = 230
 """Bytes of a song's name; file systems allow 255, and a file that is being written has a longer name than the song."""
 Outcome = dict[str, Any]
-"""What came of one file: file, songs (name, number of notes), too_short, monophonic, broken (why, or None)."""
+"""What came of one file: file, songs (name, number of notes, metres), too_short, monophonic, broken (why, or None)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +163,7 @@ def _keep(config: IngestConfig, score: ScoreFile, answer: Answer, notes_folder: 
     outcome: Outcome = {"file": score.shown, "songs": [], "too_short": 0, "monophonic": 0, "broken": answer.broken}
     if len(os.fsencode(Path(score.name).name)) > LONGEST_NAME:
         return outcome | {"broken": f"its name is longer than {LONGEST_NAME} bytes"}
-    for i, notes in enumerate(answer.works):
+    for i, (notes, metres) in enumerate(answer.works):
         name = score.name if len(answer.works) == 1 else f"{score.name}-{i}"
         if len(notes) < config.min_notes:
             outcome["too_short"] += 1
@@ -167,7 +171,7 @@ def _keep(config: IngestConfig, score: ScoreFile, answer: Answer, notes_folder: 
             outcome["monophonic"] += 1
         else:
             files.write_array(notes_folder / f"{name}.npy", notes)
-            outcome["songs"].append([name, len(notes)])
+            outcome["songs"].append([name, len(notes), metres])
     return outcome
 
 
@@ -184,8 +188,8 @@ def _has_enough(scores: list[ScoreFile], outcomes: dict[str, Outcome], limit: in
 
 
 def _finish(config: IngestConfig, folder: Path, made_by: dict[str, Any], outcomes: list[Outcome]) -> IngestReport:
-    """Keep the songs within the limit, remove whatever else lies in `notes/`, and write names.txt and ingest.json."""
-    songs: list[tuple[str, int]] = []
+    """Keep the songs within the limit, remove whatever else lies in `notes/`, and write the files beside it."""
+    songs: list[tuple[str, int, list[Stretch]]] = []
     within: list[Outcome] = []
     for outcome in outcomes:
         if config.limit is None or len(songs) < config.limit:
@@ -195,7 +199,7 @@ def _finish(config: IngestConfig, folder: Path, made_by: dict[str, Any], outcome
     report = IngestReport(
         folder,
         written=len(songs),
-        notes=sum(n_notes for _, n_notes in songs),
+        notes=sum(n_notes for _, n_notes, _ in songs),
         too_short=sum(outcome["too_short"] for outcome in within),
         monophonic=sum(outcome["monophonic"] for outcome in within),
         broken={outcome["file"]: outcome["broken"] for outcome in within if outcome["broken"]},
@@ -203,8 +207,9 @@ def _finish(config: IngestConfig, folder: Path, made_by: dict[str, Any], outcome
     if not songs:
         _remove(folder)
         raise InputError(f"no song of {config.source} came through: {report.left_out() or 'the files hold no music'}")
-    _sweep(folder / "notes", {f"{name}.npy" for name, _ in songs} | {"encoding.json"})
-    files.write_text(folder / "names.txt", "".join(f"{name}\n" for name, _ in songs))
+    _sweep(folder / "notes", {f"{name}.npy" for name, *_ in songs} | {"encoding.json"})
+    files.write_text(folder / "names.txt", "".join(f"{name}\n" for name, *_ in songs))
+    write_metres(folder, {name: metres for name, _, metres in songs if metres})
     versions = {name: importlib.metadata.version(name) for name in ("music21", "symusic")}
     counts = {key: value for key, value in report._asdict().items() if key != "folder"}
     files.write_json(folder / MANIFEST, {"music_interpret": __version__, **versions, **made_by, **counts})
@@ -246,7 +251,7 @@ def _is_finished(folder: Path, made_by: dict[str, Any], overwrite: bool) -> bool
 def _remove(folder: Path) -> None:
     """Remove a data set, under a journal so that what is left of it is not taken for whole, and nothing else there."""
     (folder / JOURNAL).touch()
-    for name in (MANIFEST, "names.txt", *(f"{split}-names.txt" for split in SPLITS)):
+    for name in (MANIFEST, "names.txt", METRES, *(f"{split}-names.txt" for split in SPLITS)):
         (folder / name).unlink(missing_ok=True)
     if (folder / "notes").is_dir():
         shutil.rmtree(folder / "notes")
@@ -279,13 +284,18 @@ def _read_journal(path: Path) -> tuple[dict[str, Any] | None, list[Outcome], int
     return (lines[0] if lines else None), lines[1:], whole
 
 
+def _is_there(outcome: Outcome, notes_folder: Path) -> bool:
+    """Whether the songs of a file are written; a journal from before metres were kept does not count."""
+    return all(len(song) == 3 and (notes_folder / f"{song[0]}.npy").is_file() for song in outcome["songs"])
+
+
 @contextlib.contextmanager
 def _journal(folder: Path, made_by: dict[str, Any]) -> Iterator[tuple[dict[str, Outcome], TextIO]]:
     """The outcomes of an earlier run whose songs are all there, by file, and the journal open for more."""
     path = folder / JOURNAL
     folder.mkdir(parents=True, exist_ok=True)
     _, lines, whole = _read_journal(path)
-    done = {o["file"]: o for o in lines if all((folder / "notes" / f"{name}.npy").is_file() for name, _ in o["songs"])}
+    done = {outcome["file"]: outcome for outcome in lines if _is_there(outcome, folder / "notes")}
     with open(path, "a", encoding="utf-8") as journal:
         journal.truncate(whole)
         if not whole:

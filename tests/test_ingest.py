@@ -17,6 +17,7 @@ from music_interpret.errors import InputError
 from music_interpret.ingest import IngestConfig, ingest
 from music_interpret.music import score_readers
 from music_interpret.music.dataset import open_dataset
+from music_interpret.music.metres import read_metres
 from music_interpret.music.score_readers import read_scores
 from music_interpret.music.scores import read_works
 
@@ -61,12 +62,13 @@ def test_a_folder_of_all_formats(home: Path, source: Path, capfd: pytest.Capture
     assert report.broken == {"sub/not_midi.mid": "not a MIDI file (it does not start with MThd)"} | {
         "sub/truncated.mid": TRUNCATED
     }
-    files = [*(f"notes/{name}.npy" for name in names), "notes/encoding.json", "names.txt", "ingest.json"]
+    files = [*(f"notes/{name}.npy" for name in names), "notes/encoding.json", "names.txt", "metres.json", "ingest.json"]
     assert sorted(tree(folder)) == sorted(files)
+    assert read_metres(folder) == {"book-0": [[0, 4, 4]], "duet": [[0, 2, 4]], "tune": [[0, 2, 4]]}  # MIDI says none
     dataset = open_dataset(folder)
     assert dataset.names == names
     assert sum(len(dataset.notes(name)) for name in names) == report.notes
-    np.testing.assert_array_equal(dataset.notes("tune"), read_works(source / "tune.musicxml", 12)[0])
+    np.testing.assert_array_equal(dataset.notes("tune"), read_works(source / "tune.musicxml", 12)[0].notes)
     out, err = capfd.readouterr()
     assert out.splitlines()[-1] == (
         f"ingest: 5 songs, {report.notes:,} notes → {folder}/notes (2 too short, 2 broken: first sub/not_midi.mid: "
@@ -107,8 +109,10 @@ def test_foreign_data_sets_are_not_touched(home: Path, source: Path) -> None:
     with pytest.raises(InputError, match="was not made by ingest"):
         ingest(config)
     assert sorted(tree(folder)) == ["diary.txt", "notes/a.npy"]
+    (folder / "metres.json").write_text('{"a": [[0, 4, 4]]}')
     ingest(IngestConfig(source=str(source), dataset_name="mine", min_notes=7, overwrite=True))
     assert "diary.txt" in tree(folder)
+    assert "a" not in read_metres(folder)
     assert "notes/a.npy" not in tree(folder)
     (home / "data" / "base" / "sod_notes" / "notes").mkdir(parents=True)
     with pytest.raises(InputError, match="which is read first"):
@@ -121,6 +125,7 @@ def test_limit_takes_the_first_songs_whatever_comes_first(home: Path, source: Pa
         report = ingest(config)
         assert open_dataset(report.folder).names == ["book-0", "duet", "sub/random_1024"]
         assert report.written == 3
+        assert list(read_metres(report.folder)) == ["book-0", "duet"]
         assert report.broken.keys() == {"sub/not_midi.mid"}
         assert not (report.folder / "notes" / "tune.npy").exists()
 
@@ -204,6 +209,36 @@ def test_killed_anywhere_it_goes_on_to_the_same_bytes(tmp_path: Path, source: Pa
     subprocess.run(words, cwd=broken, env=environment(), check=True, capture_output=True)
     assert {p: p.stat().st_mtime_ns for p in before} == before  # not done again
     assert tree(whole / "data") == tree(broken / "data")
+
+
+def test_a_journal_from_before_metres_were_kept_is_read_again(
+    home: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = IngestConfig(source=str(source / "duet.krn"), dataset_name="old", min_notes=7)
+    whole = tree(ingest(config).folder)
+    (home / "data").rename(home / "finished")
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("music_interpret.ingest._finish", stopped)
+        ingest(config)
+    journal = home / "data" / "base" / "old" / "ingest.jsonl"
+    first, *lines = journal.read_text().splitlines()
+    outcomes = [json.loads(line) for line in lines]
+    assert [[0, 2, 4]] in [song[2] for outcome in outcomes for song in outcome["songs"]]
+    old = [outcome | {"songs": [song[:2] for song in outcome["songs"]]} for outcome in outcomes]
+    journal.write_text("".join(f"{line}\n" for line in [first, *map(json.dumps, old)]))
+    assert tree(ingest(config).folder) == whole
+
+
+def test_a_data_set_from_before_metres_were_kept_is_left_alone(home: Path, source: Path) -> None:
+    config = IngestConfig(source=str(source / "duet.krn"), dataset_name="old", min_notes=7)
+    report = ingest(config)
+    (report.folder / "metres.json").unlink()
+    assert ingest(config) == report
+    assert read_metres(report.folder) == {}
 
 
 def test_ctrl_c_stops_at_once_and_says_that_it_goes_on(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """A run's `evaluation.json`: what `evaluate` writes and `compare` reads."""
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,19 +12,8 @@ NAME, FORMAT = "evaluation.json", 1
 
 def write_evaluation(run: Path, content: Mapping[str, Any]) -> Path:
     """Write it into the run's folder and return its path."""
-    files.write_json(run / NAME, {"format": FORMAT} | _plain(content))
+    files.write_json(run / NAME, {"format": FORMAT} | files.plain(content))
     return run / NAME
-
-
-def _plain(value: Any) -> Any:
-    """Named tuples as objects, and what is not a number as null, for JSON."""
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        value = value._asdict()
-    if isinstance(value, Mapping):
-        return {key: _plain(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_evaluation(run: Path) -> dict[str, Any]:

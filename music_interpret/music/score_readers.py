@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from music_interpret.music.scores import BrokenScore, read_works
+from music_interpret.music.scores import BrokenScore, Work, read_works
 
 TIME_LIMIT_S = 1800.0
 """After so long a file counts as broken; the longest tune book in music21 takes about a minute."""
@@ -34,8 +34,8 @@ SERVE = "from music_interpret.music.score_readers import serve; serve({})"
 class Answer(NamedTuple):
     """What came of one file."""
 
-    works: tuple[np.ndarray, ...]
-    """Note array of each work in the file; none if it is broken."""
+    works: tuple[Work, ...]
+    """The works in the file; none if it is broken."""
     broken: str | None
     """Why the file could not be read, in one line."""
 
@@ -105,12 +105,18 @@ class _Child:
         if reply is None:
             self.end()
             return None
-        return Answer(tuple(np.array(work, np.int64).reshape(-1, 5) for work in reply["works"]), reply["broken"])
+        return Answer(tuple(_work(**work) for work in reply["works"]), reply["broken"])
 
     def end(self) -> None:
         self.process.kill()
         self.process.wait()
         self.pipe.close()
+
+
+def _work(notes: list[list[int]], metres: list[list[int]]) -> Work:
+    """A work from JSON."""
+    stretches = [(first, numerator, denominator) for first, numerator, denominator in metres]
+    return Work(np.array(notes, np.int64).reshape(-1, 5), stretches)
 
 
 def _death(code: int) -> str:
@@ -137,4 +143,4 @@ def _answer(path: str, resolution: int, default_program: int | None) -> dict[str
         return {"works": [], "broken": str(error)}
     except Exception as error:  # music21 raises whatever its parsers run into
         return {"works": [], "broken": f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")[:200]}
-    return {"works": [work.tolist() for work in works], "broken": None}
+    return {"works": [{"notes": w.notes.tolist(), "metres": w.metres} for w in works], "broken": None}

@@ -12,18 +12,22 @@ second; miditoolkit's example 1390.mid lacks 17 of 814, by the first.
 Others: music21 reads them. Pitches are sounding, ties are joined, grace notes and chord symbols left out, repeats not
 written out; onsets and durations are snapped, as in the data that the base model was trained on. A part without a
 program gets the one its name suggests, else the default.
+
+A work's metres, `score_metres.py`, are in the frame of its notes: from the first note's beat on. A MIDI file without a
+time signature has none: 4/4, which MIDI then presumes, is no statement.
 """
 
 import functools
 import re
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from music_interpret.music.encoding import PROGRAMS
 from music_interpret.music.notes import sort_notes
+from music_interpret.music.score_metres import Stretch, shifted, signature_metres, stream_metres
 
 FORMATS = {
     ".mxl": "musicxml",
@@ -51,8 +55,18 @@ class BrokenScore(Exception):
     """Why a file cannot be read as music."""
 
 
-def read_works(path: Path, resolution: int, default_program: int | None = None) -> list[np.ndarray]:
-    """The works in a file (one, but for tune books), each a note array (n_notes, 5), int64, perhaps empty.
+class Work(NamedTuple):
+    """A piece of music."""
+
+    notes: np.ndarray
+    """Note array (n_notes, 5), int64, perhaps empty."""
+    metres: list[Stretch]
+    """(First step, numerator, denominator) of each stretch of one metre, as in `metres.json`; empty if none is known.
+    """
+
+
+def read_works(path: Path, resolution: int, default_program: int | None = None) -> list[Work]:
+    """The works in a file: one, but for tune books.
 
     Args:
         path: a file with one of the suffixes in `FORMATS`.
@@ -61,19 +75,24 @@ def read_works(path: Path, resolution: int, default_program: int | None = None) 
     """
     file_format = FORMATS[path.suffix.lower()]
     if file_format == "midi":
-        return [_midi_notes(path, resolution)]
-    return [_stream_notes(work, resolution, default_program) for work in _parse(path, file_format)]
+        return [_midi_work(path, resolution)]
+    return [_stream_work(work, resolution, default_program) for work in _parse(path, file_format)]
 
 
 def note_array(rows: np.ndarray, resolution: int) -> np.ndarray:
     """Note array of rows (onset in steps, pitch, duration in steps, program), integers, shape (n, 4), in any order."""
+    return _work(rows, [], resolution).notes
+
+
+def _work(rows: np.ndarray, metres: list[Stretch], resolution: int) -> Work:
+    """The work of such rows, and of metres that count from the same step."""
     onsets, pitches, durations, programs = rows.reshape(-1, 4).T
     columns = (onsets // resolution, onsets % resolution, pitches, np.maximum(durations, 1), programs)
     notes = np.stack(columns, axis=1).astype(np.int64)
     notes = sort_notes(notes[np.isin(programs, list(PROGRAMS))])
-    if len(notes):
-        notes[:, 0] -= notes[0, 0]
-    return notes
+    first_beat = int(notes[0, 0]) if len(notes) else 0
+    notes[:, 0] -= first_beat
+    return Work(notes, shifted(metres, first_beat * resolution, resolution))
 
 
 def polyphony(notes: np.ndarray, resolution: int) -> float:
@@ -91,7 +110,7 @@ def polyphony(notes: np.ndarray, resolution: int) -> float:
     return float(spans[sounding > 1].sum() / max(spans[sounding > 0].sum(), 1))
 
 
-def _midi_notes(path: Path, resolution: int) -> np.ndarray:
+def _midi_work(path: Path, resolution: int) -> Work:
     import symusic
 
     with open(path, "rb") as file:
@@ -107,11 +126,14 @@ def _midi_notes(path: Path, resolution: int) -> np.ndarray:
     if score.ticks_per_quarter < 1:
         raise BrokenScore("it has 0 ticks a beat")
     tracks = [(track.program, track.notes.numpy()) for track in score.tracks if not track.is_drum]
-    rows = [(n["time"], n["time"] + n["duration"], n["pitch"], np.full_like(n["time"], p)) for p, n in tracks]
-    notes = np.concatenate([np.zeros((4, 0), np.int64), *map(np.stack, rows)], axis=1)
+    columns = [(n["time"], n["time"] + n["duration"], n["pitch"], np.full_like(n["time"], p)) for p, n in tracks]
+    notes = np.concatenate([np.zeros((4, 0), np.int64), *map(np.stack, columns)], axis=1)
     # The same floating-point product and rounding as in muspy, so that ties between two steps fall the same way.
-    onsets, ends = np.rint(notes[:2] * (resolution / score.ticks_per_quarter)).astype(np.int64)
-    return note_array(np.stack([onsets, notes[2], ends - onsets, notes[3]], axis=1), resolution)
+    steps_a_tick = resolution / score.ticks_per_quarter
+    onsets, ends = np.rint(notes[:2] * steps_a_tick).astype(np.int64)
+    signatures = [(round(s.time * steps_a_tick), s.numerator, s.denominator) for s in score.time_signatures]
+    rows = np.stack([onsets, notes[2], ends - onsets, notes[3]], axis=1)
+    return _work(rows, signature_metres(signatures, resolution), resolution)
 
 
 def _parse(path: Path, file_format: str) -> list[Any]:
@@ -127,18 +149,20 @@ def _parse(path: Path, file_format: str) -> list[Any]:
     return [reader.stream]
 
 
-def _stream_notes(score: Any, resolution: int, default_program: int | None) -> np.ndarray:
+def _stream_work(score: Any, resolution: int, default_program: int | None) -> Work:
     parts = list(score.parts) or [score]
     flats = [part.flatten() for part in parts]
     _to_sounding_pitch(score, flats)
     rows: list[tuple[int, int, int, int]] = []
+    n_notes: list[int] = []
     for part, flat in zip(parts, flats, strict=True):
         programs = _programs(part, flat, default_program)
         for onset, end, pitch in _join_ties(_events(flat)):
             program = next(p for start, p in reversed(programs) if start <= onset or start == programs[0][0])
             if program is not None:
                 rows.append((round(onset * resolution), pitch, round((end - onset) * resolution), program))
-    return note_array(np.array(rows, np.int64), resolution)
+        n_notes.append(len(rows) - sum(n_notes))
+    return _work(np.array(rows, np.int64), stream_metres(parts, n_notes, resolution), resolution)
 
 
 def _of_class(stream: Any, kind: type) -> list[Any]:

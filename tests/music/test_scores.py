@@ -60,7 +60,7 @@ DIFFERENT = NEVER_ENDED | {
 
 @pytest.mark.parametrize("key", [key for key, rows in GOLDEN.items() if rows.shape[1] and key not in DIFFERENT])
 def test_midi_gives_the_rows_of_the_authors(key: str) -> None:
-    (notes,) = read_works(golden_path(key), 24 if key.endswith("@24") else 12)
+    ((notes, _),) = read_works(golden_path(key), 24 if key.endswith("@24") else 12)
     np.testing.assert_array_equal(notes, GOLDEN[key])
     assert notes.dtype == np.int64
 
@@ -68,7 +68,7 @@ def test_midi_gives_the_rows_of_the_authors(key: str) -> None:
 @pytest.mark.parametrize("key", DIFFERENT)
 def test_midi_rows_that_the_authors_have_otherwise(key: str) -> None:
     """A note has the program of its start (muspy: of its end), and one that is never ended is left out."""
-    (notes,) = read_works(golden_path(key), 12)
+    ((notes, _),) = read_works(golden_path(key), 12)
     ours, theirs = ({tuple(row) for row in rows.tolist()} for rows in (notes, GOLDEN[key]))
     assert (theirs - ours, ours - theirs) == DIFFERENT[key]
 
@@ -95,7 +95,7 @@ def test_every_cut_and_every_changed_byte_of_a_midi_file_is_read_or_named_broken
     for size in range(len(data)):
         path.write_bytes(data[:size])
         if size == 14:  # all of the header and none of the tracks, which symusic takes for a file without tracks
-            assert len(read_works(path, 12)[0]) == 0
+            assert len(read_works(path, 12)[0].notes) == 0
             continue
         with pytest.raises(BrokenScore):
             read_works(path, 12)
@@ -103,7 +103,7 @@ def test_every_cut_and_every_changed_byte_of_a_midi_file_is_read_or_named_broken
         for value in (0x00, 0x7F, 0x80, 0xFF):
             path.write_bytes(data[:at] + bytes([value]) + data[at + 1 :])
             try:
-                (notes,) = read_works(path, 12)
+                ((notes, _),) = read_works(path, 12)
             except BrokenScore:
                 continue
             assert len(notes) == 0 or len(validate_notes(notes, "a", 12)) <= 2
@@ -134,7 +134,7 @@ def test_notes_come_back_from_midi(
         score.tracks.append(track)
     path = tmp_path_factory.getbasetemp() / "song.mid"
     score.dump_midi(path)
-    (notes,) = read_works(path, resolution)
+    ((notes, _),) = read_works(path, resolution)
     np.testing.assert_array_equal(notes, note_array(np.array(rows), resolution))
     expected = sorted((o // resolution, o % resolution, p, d, g) for o, p, d, g in rows)
     assert notes.tolist() == [[beat - expected[0][0], *rest] for beat, *rest in expected]
@@ -157,22 +157,78 @@ TUNE = [
 
 
 def test_musicxml_plain_and_compressed(tmp_path: Path) -> None:
-    (notes,) = read_works(SCORES / "tune.musicxml", 12)
+    ((notes, _),) = read_works(SCORES / "tune.musicxml", 12)
     assert notes.tolist() == TUNE
     container = '<container><rootfiles><rootfile full-path="score.xml"/></rootfiles></container>'
     with zipfile.ZipFile(tmp_path / "tune.mxl", "w") as archive:
         archive.writestr("META-INF/container.xml", container)
         archive.writestr("score.xml", (SCORES / "tune.musicxml").read_bytes())
-    assert read_works(tmp_path / "tune.mxl", 12)[0].tolist() == TUNE
+    assert read_works(tmp_path / "tune.mxl", 12)[0].notes.tolist() == TUNE
+
+
+def midi_metres(path: Path, signatures: list[tuple[int, int, int]], first_note: int = 0) -> list[tuple[int, int, int]]:
+    """Metres of a MIDI file with these time signatures (in steps of 40 ticks) and notes from a step on."""
+    score = symusic.Score(480)
+    score.time_signatures.extend(symusic.TimeSignature(40 * start, *metre) for start, *metre in signatures)
+    track = symusic.Track()
+    track.notes.extend(symusic.Note(40 * (first_note + start), 40, 60, 80) for start in (0, 100))
+    score.tracks.append(track)
+    score.dump_midi(path)
+    return read_works(path, 12)[0].metres
+
+
+def test_midi_metres_are_those_of_its_events(tmp_path: Path) -> None:
+    path = tmp_path / "a.mid"
+    assert midi_metres(path, []) == []
+    assert midi_metres(path, [(0, 4, 4), (48, 4, 4)]) == [(0, 4, 4)]
+    assert midi_metres(path, [(0, 4, 4), (60, 4, 4), (90, 6, 8)]) == [(0, 4, 4), (60, 4, 4), (90, 6, 8)]
+    # The first note's beat becomes step 0: two bars and three beats are silent, and what ended before is gone.
+    assert midi_metres(path, [(0, 4, 4)], 132) == [(-36, 4, 4)]
+    assert midi_metres(path, [(0, 3, 4), (72, 4, 4), (240, 2, 2)], 134) == [(-12, 4, 4), (108, 2, 2)]
+    # Before its first signature a song is counted back from it.
+    assert midi_metres(path, [(60, 4, 4)]) == [(-36, 4, 4)]
+
+
+@pytest.mark.parametrize(
+    ("bars", "metres"),
+    [
+        ("M:4/4 | CDEF|GABc|", [(0, 4, 4)]),
+        ("M:4/4 | G|CDEF|GABc|", [(-36, 4, 4)]),
+        ("M:3/4 | EF|CDE|GAB|", [(-12, 3, 4)]),
+        ("M:6/8 | G/|C3/D3/|", [(-30, 6, 8)]),
+        # A repeat divides a bar: the song's last bar and its upbeat make one.
+        ("M:4/4 | G|CDEF|GAB:|:c|CDEF|GAB:|", [(-36, 4, 4)]),
+        # A bar of five quarters: the next ones begin later.
+        ("M:4/4 | CDEF|CDEFG|CDEF|CDEF|", [(0, 4, 4), (108, 4, 4)]),
+        ("CDEF|CDEF|", None),
+    ],
+)
+def test_metres_of_a_tune(tmp_path: Path, bars: str, metres: list[tuple[int, int, int]] | None) -> None:
+    signature, _, tune = bars.rpartition(" | ")
+    (tmp_path / "a.abc").write_text(f"X:1\n{signature}\nL:1/4\nK:C\n{tune}\n".replace("\n\n", "\n"))
+    assert read_works(tmp_path / "a.abc", 12)[0].metres == (metres or [])
+
+
+def test_metres_of_the_known_scores() -> None:
+    chorales = {score.name: score.path for score in find_scores("music21:bach")[0]}
+    for name, metres in {
+        "bach-bwv1.6": [(-36, 4, 4)],
+        "bach-bwv11.6": [(0, 3, 4)],
+        # The choir's upbeats to each part fill the bar before; the trumpets, who rest, have other bars.
+        "bach-bwv171.6": [(-36, 4, 4), (1164, 3, 4), (1740, 4, 4)],
+    }.items():
+        assert read_works(chorales[name], 12)[0].metres == metres
+        assert read_works(chorales[name], 24)[0].metres == [(2 * start, *metre) for start, *metre in metres]
+    assert [work.metres for work in read_works(SCORES / "book.abc", 12)] == [[(0, 4, 4)], [(0, 2, 4)]]
 
 
 def test_finer_steps() -> None:
-    (notes,) = read_works(SCORES / "tune.musicxml", 24)
+    ((notes, _),) = read_works(SCORES / "tune.musicxml", 24)
     assert notes[-2:].tolist() == [[3, 8, 79, 8, 52], [3, 16, 78, 8, 52]]
 
 
 def test_kern() -> None:
-    (notes,) = read_works(SCORES / "duet.krn", 12)
+    ((notes, _),) = read_works(SCORES / "duet.krn", 12)
     assert notes.tolist() == [
         [0, 0, 48, 24, 53],
         [0, 0, 72, 24, 53],
@@ -186,7 +242,7 @@ def test_kern() -> None:
 
 
 def test_abc_book_with_a_default_program() -> None:
-    twinkle, other = read_works(SCORES / "book.abc", 12, 40)
+    twinkle, other = (work.notes for work in read_works(SCORES / "book.abc", 12, 40))
     assert twinkle[:, 2].tolist() == [60, 60, 67, 67, 69, 69, 67, 65, 65, 64, 64, 62, 62, 60]
     assert set(twinkle[:, 4]) == {40}
     assert other.tolist() == [
@@ -208,7 +264,7 @@ def test_what_is_not_a_score_is_an_error_or_empty(tmp_path: Path, name: str, dat
     except Exception as error:  # music21 has no one error; ingest takes any
         assert str(error) or type(error).__name__
     else:
-        assert all(len(notes) == 0 for notes in works)
+        assert all(len(work.notes) == 0 for work in works)
 
 
 def test_the_part_name_gives_the_program_where_the_score_has_none(tmp_path: Path) -> None:
@@ -224,7 +280,7 @@ def test_the_part_name_gives_the_program_where_the_score_has_none(tmp_path: Path
         ("xyzzy", None, 0),
     ):
         (tmp_path / "a.xml").write_text(text.replace("<part-name>Soprano<", f"<part-name>{name}<"))
-        (notes,) = read_works(tmp_path / "a.xml", 12, default)
+        ((notes, _),) = read_works(tmp_path / "a.xml", 12, default)
         assert notes[5, 4] == program, name
 
 
@@ -235,7 +291,7 @@ def test_an_octave_clef_is_not_transposed_twice(tmp_path: Path) -> None:
     clef = "<clef><sign>G</sign><line>2</line><clef-octave-change>-1</clef-octave-change></clef>"
     for attributes, pitch in ((octave, 62), (clef + octave, 74), (clef, 74)):
         (tmp_path / "a.xml").write_text(text.replace(clarinet, attributes))
-        (notes,) = read_works(tmp_path / "a.xml", 12)
+        ((notes, _),) = read_works(tmp_path / "a.xml", 12)
         assert notes[(notes[:, 0] == 0) & (notes[:, 4] == 71), 2].tolist() == [pitch]
 
 
@@ -328,4 +384,4 @@ def test_known_songs_from_the_music21_corpus(name: str) -> None:
     stem, _, index = name.rpartition("-") if corpus == "essenFolksong" else (name, "", "0")
     scores, default = find_scores(f"music21:{corpus}")
     works = read_works(next(s.path for s in scores if s.name == stem), 12, default)
-    np.testing.assert_array_equal(works[int(index)], expected)
+    np.testing.assert_array_equal(works[int(index)].notes, expected)

@@ -1,0 +1,63 @@
+"""What labels have to beat: how other directions than a run's latents fire on the same activations.
+
+- raw neurons: each coordinate of x − E x, above 0 and below 0 as two latents;
+- context neurons: the same of what the token baseline leaves of x, for a run that has one;
+- PCA: each principal component, above and below 0;
+- untrained: the run's tied random start, with as many latents firing a token as the run's (`sae/controls.py`).
+
+An autoencoder of the re-initialised model is one more; it is a run of its own (`reinitialised.py`).
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from music_interpret.activations.batches import sequential_batches
+from music_interpret.features.firings import Firings
+from music_interpret.features.index import Chunk
+from music_interpret.features.opened_run import OpenedRun
+from music_interpret.sae import controls
+
+BATCH_TOKENS = 4096
+Encode = Callable[[Tensor, Tensor], Tensor]
+"""From activations (n, d) and codes (n, 6) to latents (n, n_latents), 0 where they do not fire."""
+
+
+@torch.inference_mode()
+def firings_of(subject: OpenedRun, encode: Encode, n_latents: int, runs: np.ndarray) -> Firings:
+    """How latents fire on token ids as (start, stop) pairs of a run's activations."""
+
+    def chunks() -> Iterator[Chunk]:
+        for first, last, rows in sequential_batches(subject.layer, runs, BATCH_TOKENS):
+            codes = torch.from_numpy(np.array(subject.activations.codes[first:last])).to(subject.device)
+            yield Chunk.of(first, encode(rows.to(subject.device).float(), codes).cpu().numpy())
+
+    return Firings.of_chunks(chunks(), n_latents)
+
+
+def both_signs(values: Tensor) -> Tensor:
+    """What is above 0 and what is below, (n, d) → (n, 2 d)."""
+    return torch.cat([values, -values], dim=1).relu_()
+
+
+def control_encoders(subject: OpenedRun, l0: float) -> Iterator[tuple[str, Encode, int]]:
+    """Name, encoder and number of latents of each control, made as it is asked for.
+
+    Args:
+        subject: the run.
+        l0: its number of latents firing a token.
+    """
+    mean, width = subject.mean, subject.autoencoder.d_in
+    yield "neurons", lambda x, _: both_signs(x - mean), 2 * width
+    baseline = subject.autoencoder.baseline
+    if baseline is not None:
+        yield "context_neurons", lambda x, codes: both_signs(x - baseline(codes)), 2 * width
+    directions = controls.pca(subject.fitting_rows(), mean, width).directions
+    yield "pca", lambda x, _: both_signs((x - mean) @ directions.T), 2 * width
+    d_sae, seed = subject.autoencoder.d_sae, int(subject.args["arguments"].get("seed", 0))
+    scale = torch.from_numpy(subject.normalization.scale).to(subject.device)
+    k = controls.coefficients_for(l0, d_sae)
+    start = controls.untrained(subject.fitting_rows(), mean, scale, d_sae, k, seed)
+    yield "untrained", start.encode, d_sae

@@ -1,0 +1,180 @@
+"""A run's labels on disk: what `label` writes and everything after it reads.
+
+    <run>/labels/
+        labels.json       what made them, and the set-level numbers of the run and its controls
+        names.json        one object for each live latent: its name, the rule, scores and what decided
+        labels.parquet    one row for each reported pair of latent and concept value
+
+The fields of names.json are those of `labelling.Name`; the columns of labels.parquet are those of `SCHEMA` below.
+Scores are of test songs; reading a table needs pyarrow, the names nothing but the standard library.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from music_interpret import files
+from music_interpret.errors import InputError
+from music_interpret.features import confusion
+from music_interpret.features.labelling import SIGNIFICANT, Labelled, Name
+from music_interpret.features.set_level import identity_f1
+from music_interpret.features.truth import Columns
+
+FOLDER, FORMAT = "labels", 1
+SCHEMA = {
+    "latent": "number of the latent",
+    "rank": "place of the concept value among the latent's, from 1, by fit_mcc",
+    "latent_rank": "place of the latent among the concept value's, from 1, by fit_mcc",
+    "name": "the concept value in words, after 'next token: ' at lag 1",
+    "concept": "name of the concept",
+    "value": "name of its value, empty for a concept that a note has or has not",
+    "lag": "0: the token itself has it; 1: the next one has",
+    "group": "group of the concept",
+    "leakage": "given, past or future",
+    "threshold": "the latent says so where its value is this or more, and above 0",
+    "fit_mcc": "MCC on train and valid songs",
+    "precision": "TP / (TP + FP)",
+    "recall": "TP / (TP + FN)",
+    "f1": "harmonic mean of the two",
+    "f1_low": "lower end of its 95 % interval over songs",
+    "f1_high": "upper end",
+    "mcc": "Matthews' correlation coefficient",
+    "mcc_low": "lower end of its 95 % interval over songs",
+    "mcc_high": "upper end",
+    "balanced_accuracy": "mean of the recalls of tokens with and without the value",
+    "auroc": "area under the ROC curve over all tokens, ties counted as half",
+    "average_precision": "average precision over all tokens, ties taken together",
+    "base_rate": "share of tokens that have the value",
+    "always_on_f1": "F1 of saying so of every token",
+    "n_predicted": "tokens on which the latent says so",
+    "p": "chance of so many hits when the truth is turned in circles within songs",
+    "q": "false discovery rate over all pairs",
+    "significant": f"whether q is at most {SIGNIFICANT}",
+    "identity_f1": "best F1 of any property of the token itself for this latent",
+    "gain": "f1 − identity_f1",
+}
+
+
+class Labels(NamedTuple):
+    """A run's labels, read again."""
+
+    folder: Path
+    """Where they lie."""
+    meta: dict[str, Any]
+    """The content of labels.json."""
+    names: list[dict[str, Any]]
+    """The content of names.json."""
+
+
+def label_rows(labelled: Labelled) -> dict[str, np.ndarray]:
+    """The columns of labels.parquet."""
+    rows, scored, columns = labelled.rows, labelled.scored, labelled.columns
+    pair = (rows.latent, rows.column)
+    positives = scored.positives[rows.column]
+    scores = confusion.scores(scored.hits[pair], scored.predicted[pair], positives, scored.n)
+    identity = identity_f1(scored, columns)[rows.latent]
+    base_rate = positives / max(scored.n, 1)
+    concepts = [columns.concepts[columns.concept[column]] for column in range(len(columns))]
+    values = [
+        concept.values[value] if concept.values else ""
+        for concept, value in zip(concepts, columns.value.tolist(), strict=True)
+    ]
+
+    def words(of_columns: Sequence[str]) -> np.ndarray:
+        return np.array(of_columns, object)[rows.column]
+
+    return {
+        "latent": rows.latent.astype(np.int32),
+        "rank": rows.rank,
+        "latent_rank": rows.column_rank,
+        "name": words([columns.name(column) for column in range(len(columns))]),
+        "concept": words([concept.name for concept in concepts]),
+        "value": words(values),
+        "lag": columns.lag[rows.column].astype(np.int8),
+        "group": words([concept.group for concept in concepts]),
+        "leakage": words([concept.leakage for concept in concepts]),
+        "threshold": scored.threshold(*pair),
+        "fit_mcc": scored.fit_mcc[pair],
+        "precision": scores.precision,
+        "recall": scores.recall,
+        "f1": scores.f1,
+        "f1_low": labelled.row_intervals.f1[:, 0],
+        "f1_high": labelled.row_intervals.f1[:, 1],
+        "mcc": scores.mcc,
+        "mcc_low": labelled.row_intervals.mcc[:, 0],
+        "mcc_high": labelled.row_intervals.mcc[:, 1],
+        "balanced_accuracy": scores.balanced_accuracy,
+        "auroc": scored.auroc[pair],
+        "average_precision": scored.average_precision[pair],
+        "base_rate": base_rate,
+        "always_on_f1": confusion.always_on_f1(base_rate),
+        "n_predicted": scored.predicted[pair],
+        "p": scored.p[pair],
+        "q": scored.q[pair],
+        "significant": scored.q[pair] <= SIGNIFICANT,
+        "identity_f1": identity,
+        "gain": scores.f1 - identity,
+    }
+
+
+def write_labels(run: Path, labelled: Labelled, meta: Mapping[str, Any]) -> Path:
+    """Write the folder, which appears whole or not at all, and return it."""
+    import pyarrow
+    import pyarrow.parquet
+
+    folder = run / FOLDER
+    beside = folder.with_name(f".{FOLDER}.unfinished")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    try:
+        rows = {key: _floats(value) for key, value in label_rows(labelled).items()}
+        assert list(rows) == list(SCHEMA)
+        with files.atomic_write(beside / "labels.parquet") as file:
+            pyarrow.parquet.write_table(pyarrow.table(rows), file, compression="zstd")
+        names = [_named(name, labelled.columns) for name in labelled.names]
+        files.write_json(beside / "names.json", files.plain(names))
+        files.write_json(beside / "labels.json", files.plain({"format": FORMAT} | dict(meta)))
+        shutil.rmtree(folder, ignore_errors=True)
+        beside.rename(folder)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+    return folder
+
+
+def _floats(values: np.ndarray) -> np.ndarray:
+    return values.astype(np.float32) if values.dtype == np.float64 else values
+
+
+def _named(name: Name, columns: Columns) -> dict[str, Any]:
+    """A name as an object, its columns as words."""
+    return name._asdict() | {"columns": [columns.name(column) for column in name.columns]}
+
+
+def read_labels(run: Path) -> Labels:
+    """Open a run's labels; InputError if they are missing, damaged or of another autoencoder."""
+    folder, again = run / FOLDER, f"run: music-interpret label {run}"
+    if not (folder / "labels.json").is_file():
+        raise InputError(f"run {run} has no labels; {again}")
+    meta, names = (files.read_json(folder / name) for name in ("labels.json", "names.json"))
+    if meta.get("format") != FORMAT:
+        raise InputError(f"{folder} has format {meta.get('format')}; this version reads format {FORMAT}; {again}")
+    if meta["sae_sha256"] != files.sha256(run / "sae" / "sae_weights.safetensors"):
+        raise InputError(f"{folder} holds labels of another autoencoder than {run / 'sae'}; {again}")
+    return Labels(folder, meta, names)
+
+
+def read_rows(labels: Labels) -> dict[str, np.ndarray]:
+    """The columns of labels.parquet."""
+    import pyarrow
+    import pyarrow.parquet
+
+    path = labels.folder / "labels.parquet"
+    try:
+        table = pyarrow.parquet.read_table(path)
+    except (OSError, pyarrow.ArrowInvalid) as error:
+        raise InputError(f"{path} is damaged ({' '.join(str(error).split())}); label the run again") from None
+    return {name: table[name].to_numpy() for name in table.column_names}

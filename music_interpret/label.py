@@ -1,0 +1,247 @@
+"""Stage: name a run's latents in the language of music theory, by what held-out songs bear out.
+
+Every latent is scored against every value of every concept (`music/concepts/`), as `features/scoring.py` says; the name
+of each is the best rule of one to three atoms that test songs support (`features/rules.py`), or none. Controls go
+through the same code (`features/control_firings.py`).
+"""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from music_interpret import __version__, files, paths
+from music_interpret.activations.store import ActivationSet
+from music_interpret.config import as_dict, positional
+from music_interpret.errors import InputError
+from music_interpret.features.control_firings import control_encoders, firings_of
+from music_interpret.features.firings import Firings
+from music_interpret.features.index import FeatureIndex, open_index
+from music_interpret.features.labelling import Corpus, Labelled, label_latents
+from music_interpret.features.labels import write_labels
+from music_interpret.features.opened_run import OpenedRun
+from music_interpret.features.truth import scored_columns
+from music_interpret.models.device import DeviceName, pick_device
+from music_interpret.models.mmt import MMTSizes
+from music_interpret.music.concepts.concept import Concept
+from music_interpret.music.concepts.expert import expert_concepts
+from music_interpret.music.concepts.library import BUILT_IN
+from music_interpret.music.concepts.own import load_concepts
+from music_interpret.music.concepts.table import Sequences, concept_table
+from music_interpret.music.dataset import SPLITS
+from music_interpret.music.encoding import FIELDS
+from music_interpret.music.metres import read_metres
+from music_interpret.reinitialised import train_reinitialised
+
+SAE, REINITIALISED = "sae", "reinitialised"
+CONTROL_TOKENS = 2**17
+"""Controls that fire on everything are labelled with at most so many tokens of train songs."""
+NEAR_THE_LIMIT_BEATS = 4
+"""A song whose last note lies so close to the model's last beat may have been cut there."""
+TITLES = {
+    SAE: "this autoencoder",
+    "neurons": "raw neurons",
+    "context_neurons": "neurons less the token baseline",
+    "pca": "PCA",
+    "untrained": "untrained autoencoder",
+    REINITIALISED: "re-initialised model",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelConfig:
+    """Name the latents of an indexed run by music-theory concepts, with scores on held-out songs."""
+
+    run: str = positional()
+    """Run folder `reports/<series>/<experiment>/layer_007`; `reports/` and an only layer may be left out."""
+    concepts: str | None = None
+    """A Python file with concepts of your own, which is run; see docs/concepts.md."""
+    annotations: str | None = None
+    """A folder of DCML-style annotation tables (`*.harmonies.tsv`), matched to songs by name."""
+    controls: bool = True
+    """Whether raw neurons, PCA and an untrained autoencoder are labelled too, for the set-level table."""
+    reinitialised: bool = False
+    """Also train the same autoencoder on the model with re-initialised weights, and label it; what of it is there
+    already is kept.
+    """
+    seed: int = 0
+    """Of the circular shifts and of the bootstrap."""
+    device: DeviceName = "auto"
+    """Where controls are computed; auto takes a GPU if there is one."""
+
+
+def label(config: LabelConfig) -> Path:
+    """Run the stage and return the labels' folder.
+
+    Raises:
+        InputError: no such run, no index, a concept file or annotations that do not work, or a split without songs.
+    """
+    subject = OpenedRun.open(paths.find_run(config.run), pick_device(config.device))
+    index = open_index(subject.run, subject.activations)
+    for split in SPLITS:
+        if not len(subject.activations.songs.runs(split)):
+            raise InputError(f"{subject.activations.folder} has no {split} songs; labels need train, valid and test")
+    corpus = open_corpus(subject, config)
+    with files.locked(subject.run, "this run"):
+        labelled = label_latents(_all_firings(index), corpus, what=TITLES[SAE], seed=config.seed)
+        summaries = {SAE: labelled.summary} | _control_summaries(subject, corpus, config, _l0(index))
+        folder = write_labels(subject.run, labelled, _meta(subject, corpus, config, summaries))
+    print(table(subject, summaries))
+    print(f"label: {_told(labelled)} → {folder}")
+    return folder
+
+
+def open_corpus(subject: OpenedRun, config: LabelConfig) -> Corpus:
+    """The run's songs with the values of all concepts."""
+    activations, songs = subject.activations, subject.activations.songs
+    sequences = Sequences(
+        activations.codes,
+        np.append(songs.first_token, activations.n_tokens),
+        songs.names,
+        _complete(subject, activations),
+        activations.encoding(),
+        _known_metres(subject),
+    )
+    concepts = _concepts(config, songs.names)
+    with tqdm(total=activations.n_tokens, desc="concepts", unit="token", unit_scale=True, leave=False) as bar:
+        values = concept_table(concepts, sequences, progress=bar.update)
+    runs: dict[str, np.ndarray] = {split: songs.runs(split) for split in SPLITS}
+    fitting = np.concatenate([runs["train"], runs["valid"]])
+    columns = scored_columns(values, fitting, sequences.first_token)
+    if not len(columns):
+        raise InputError(f"{activations.folder} is too small to label: no concept value occurs often enough")
+    return Corpus(values, columns, runs, sequences.first_token)
+
+
+def _concepts(config: LabelConfig, names: Sequence[str]) -> list[Concept]:
+    found = list(BUILT_IN)
+    if config.annotations is not None:
+        found += expert_concepts(Path(config.annotations), names)
+    if config.concepts is not None:
+        found += load_concepts(Path(config.concepts), {concept.name for concept in found})
+    return found
+
+
+def _known_metres(subject: OpenedRun) -> dict[str, Any]:
+    """The metres of the data set, as far as it is still there and knows them."""
+    with contextlib.suppress(InputError):
+        return read_metres(paths.dataset_folder(subject.args["arguments"]["dataset_name"]))
+    return {}
+
+
+def _complete(subject: OpenedRun, activations: ActivationSet) -> np.ndarray:
+    """Which songs the model reads to their end, bool (n_songs,)."""
+    names = subject.args["arguments"]
+    sizes = MMTSizes.load(paths.model_folder(names["dataset_name"], names["data_repr"]) / "train-args.json")
+    songs = activations.songs
+    last = np.maximum.reduceat(np.asarray(activations.codes[:, FIELDS.index("beat")]), songs.first_token)
+    last_beat = activations.encoding().code_values[0][last]
+    return (songs.n_tokens < sizes.max_seq_len) & (last_beat < sizes.max_beat - NEAR_THE_LIMIT_BEATS)
+
+
+def _all_firings(index: FeatureIndex) -> Firings:
+    return Firings(index.offsets, index.token_ids, index.values)
+
+
+def _l0(index: FeatureIndex) -> float:
+    return len(index.values) / max(index.activations.n_tokens, 1)
+
+
+def _control_summaries(subject: OpenedRun, corpus: Corpus, config: LabelConfig, l0: float) -> dict[str, Any]:
+    """Set-level numbers of the controls by name."""
+    found: dict[str, Any] = {}
+    if config.controls:
+        capped = corpus._replace(runs=corpus.runs | {"train": _spread(corpus.runs["train"], corpus.song_first)})
+        runs = np.concatenate(list(capped.runs.values()))
+        runs = runs[np.argsort(runs[:, 0])]
+        for name, encode, n_latents in control_encoders(subject, l0):
+            firings = firings_of(subject, encode, n_latents, runs)
+            found[name] = label_latents(firings, capped, what=TITLES[name], seed=config.seed).summary
+    if config.reinitialised:
+        run = train_reinitialised(subject.args, subject.activations, subject.layer, subject.normalization.kind)
+        other = OpenedRun.open(run, subject.device)
+        encoder, d_sae = other.autoencoder.encode, other.autoencoder.d_sae
+        everything = np.array([[0, subject.activations.n_tokens]])
+        firings = firings_of(other, encoder, d_sae, everything)
+        found[REINITIALISED] = label_latents(firings, corpus, what=TITLES[REINITIALISED], seed=config.seed).summary
+    return found
+
+
+def _spread(runs: np.ndarray, song_first: np.ndarray) -> np.ndarray:
+    """Songs of the runs, every n-th so that they have at most `CONTROL_TOKENS` tokens, (n, 2)."""
+    inside = [((runs[:, 0] <= first) & (first < runs[:, 1])).any() for first in song_first[:-1].tolist()]
+    songs = np.flatnonzero(inside)
+    songs = songs[:: max(-int(-np.diff(song_first)[songs].sum() // CONTROL_TOKENS), 1)]
+    return np.stack([song_first[songs], song_first[songs + 1]], axis=1)
+
+
+def _meta(subject: OpenedRun, corpus: Corpus, config: LabelConfig, summaries: dict[str, Any]) -> dict[str, Any]:
+    """The content of labels.json."""
+    return {
+        "music_interpret": __version__,
+        "sae_sha256": files.sha256(subject.run / "sae" / "sae_weights.safetensors"),
+        "activations": subject.args["activations"],
+        "layer": subject.number,
+        "token_baseline": subject.autoencoder.baseline is not None,
+        "arguments": as_dict(config),
+        "concepts": [
+            {key: getattr(concept, key) for key in ("name", "group", "leakage", "definition", "reference", "values")}
+            for concept in corpus.table.concepts
+        ],
+        "summaries": summaries,
+    }
+
+
+def table(subject: OpenedRun, summaries: dict[str, Any]) -> str:
+    """The set-level numbers as text; `context` concepts are those that a token does not state itself."""
+    first = summaries[SAE]
+    lines = [
+        f"{subject.run}: {first['n_columns']:,} concept values; {first['n_test_tokens']:,} tokens of "
+        f"{first['n_test_songs']:,} test songs",
+        f"{'':32}   live   named  context   F1>0.5   coverage  context  beyond identity   probe k=5  top-20",
+    ]
+    for name, numbers in summaries.items():
+        lines.append(_line(TITLES.get(name, name), numbers))
+    lines.append(
+        "named: share of live latents with a name that test songs bear out; context: of what a token does not state "
+        "itself\ncoverage: share of concept values that some latent finds with F1 > 0.5; beyond identity: and better "
+        "than any property of the token does"
+    )
+    return "\n".join(lines)
+
+
+def _line(title: str, numbers: dict[str, Any]) -> str:
+    coverage, probes = numbers["coverage"], numbers["probes"]
+
+    def percent(value: float | None) -> str:
+        return "–" if value is None else f"{value:.1%}"
+
+    context = coverage.get("context", {})
+    cells = [
+        f"{numbers['n_live']:,}",
+        percent(numbers["named"]["all"]),
+        percent(numbers["named"]["all"] - numbers["named"]["given"]),
+        percent(numbers["rule_f1"]["all"]),
+        percent(coverage.get("all", {}).get("found")),
+        percent(context.get("found")),
+        percent(context.get("beyond_identity")),
+        f"{probes['context']['k=5']:.3f}" if "context" in probes else "–",
+        percent(numbers["monosemanticity"]),
+    ]
+    widths = (7, 8, 9, 9, 11, 9, 17, 12, 8)
+    return f"{title:<32}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+
+
+def _told(labelled: Labelled) -> str:
+    named = sum(name.name is not None for name in labelled.names)
+    return f"{named:,} of {len(labelled.names):,} live latents named"
+
+
+if __name__ == "__main__":
+    from music_interpret.cli import main_of
+
+    main_of("label")

@@ -1,0 +1,48 @@
+"""Songs with all concepts computed, for tests of what is scored against them: short Bach chorales as the model reads
+them.
+"""
+
+import functools
+
+import numpy as np
+
+from music_interpret.features.firings import Firings
+from music_interpret.features.index import Chunk
+from music_interpret.features.labelling import Corpus
+from music_interpret.features.truth import scored_columns
+from music_interpret.music.concepts.library import BUILT_IN
+from music_interpret.music.concepts.table import Sequences, concept_table
+from music_interpret.music.encoding import Encoding, mmt_encoding
+from music_interpret.music.score_sources import find_scores
+from music_interpret.music.scores import Work, read_works
+
+ENCODING = Encoding.from_json(mmt_encoding(), "mmt_encoding()")
+
+
+@functools.cache
+def chorales(count: int) -> tuple[Work, ...]:
+    """The first short Bach scores inside music21."""
+    files = [score for score in find_scores("music21:bach")[0] if score.path.stat().st_size < 9000][:count]
+    assert len(files) == count
+    return tuple(read_works(score.path, 12, 52)[0] for score in files)
+
+
+def corpus_of(count: int) -> Corpus:
+    """That many chorales with every built-in concept, three in five for training, one in five for valid and test."""
+    works = chorales(count)
+    codes = [ENCODING.encode(work.notes, max_beat=128, max_length=512) for work in works]
+    first = np.cumsum([0, *map(len, codes)])
+    names = [str(i) for i in range(count)]
+    metres = {name: work.metres for name, work in zip(names, works, strict=True) if work.metres}
+    songs = Sequences(np.concatenate(codes), first, names, np.ones(count, bool), ENCODING, metres)
+    table = concept_table(BUILT_IN, songs)
+    splits = np.array(["train", "valid", "train", "test", "train"])[np.arange(count) % 5]
+    spans = np.stack([first[:-1], first[1:]], axis=1)
+    runs = {split: spans[splits == split] for split in ("train", "valid", "test")}
+    columns = scored_columns(table, np.concatenate([runs["train"], runs["valid"]]), first)
+    return Corpus(table, columns, runs, first)
+
+
+def firings_of_values(values: np.ndarray) -> Firings:
+    """What is above 0 in values (n_tokens, n_latents)."""
+    return Firings.of_chunks([Chunk.of(0, values)], values.shape[1])

@@ -1,0 +1,85 @@
+"""The label stage on a real model: folders, the table, own concepts, bad input, and what `features` makes of labels."""
+
+import json
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+
+from music_interpret.features.labels import SCHEMA
+from music_interpret.files import sha256
+
+OWN = '''
+from music_interpret.music.concepts.concept import concept
+
+@concept("highest note so far", leakage="past")
+def highest(songs):
+    """No note of the song before it is as high."""
+    import numpy as np
+    return songs.pitch > np.maximum.accumulate(np.append(-1, songs.pitch[:-1]))
+'''
+
+
+@pytest.fixture
+def run(many_songs, command):
+    """A trained and indexed run on layer 3."""
+    options = ("--series_name", "s", "--experiment_name", "e", "--d_sae", 96, "--epochs", 20, "--batch_size", 64)
+    for stage, words in (("extract", ()), ("preprocess", ()), ("train", options)):
+        assert command(stage, "sod", "ape", "--layers", 3, *words).code == 0
+    assert command("index", "s/e").code == 0
+    return many_songs / "reports/s/e/layer_003"
+
+
+def test_labels_of_a_run(run, command, tmp_path):
+    own = tmp_path / "mine.py"
+    own.write_text(OWN)
+    outcome = command("label", "s/e", "--concepts", own)
+    assert outcome.code == 0 and "latents named" in outcome.out
+    for row in ("this autoencoder", "raw neurons", "neurons less the token baseline", "PCA", "untrained autoencoder"):
+        assert f"\n{row}" in outcome.out
+    meta = json.loads((run / "labels/labels.json").read_text())
+    assert set(meta["summaries"]) == {"sae", "neurons", "context_neurons", "pca", "untrained"}
+    assert any(concept["name"] == "highest note so far" for concept in meta["concepts"])
+    names = json.loads((run / "labels/names.json").read_text())
+    assert len(names) == meta["summaries"]["sae"]["n_live"]
+    assert all(name["why"].startswith("kept" if name["name"] else "none") for name in names)
+    rows = pyarrow.parquet.read_table(run / "labels/labels.parquet")
+    assert rows.column_names == list(SCHEMA)
+    content = (run / "labels/labels.parquet").read_bytes()
+    f1, ones = rows["f1"].to_numpy(), rows["rank"].to_numpy()
+    assert ((f1 >= 0) & (f1 <= 1)).all() and (np.bincount(rows["latent"].to_numpy()[ones <= 10]) <= 10).all()
+
+    again = command("label", "s/e", "--concepts", own, "--no-controls")
+    assert again.code == 0 and (run / "labels/labels.parquet").read_bytes() == content
+    assert "raw neurons" not in again.out
+
+    found = command("features", "s/e", "--concept", "pitch class", "--limit", 3)
+    assert found.code == 0 and found.out.count("pitch class: ") >= 3
+    assert "highest note so far" in command("features", "s/e", "--concept", "HIGHEST note").out
+    wrong = command("features", "s/e", "--concept", "leading tome")
+    assert wrong.code == 2 and "leading tone" in wrong.err
+    one = command("features", "s/e", "--latent", names[0]["latent"])
+    assert one.code == 0 and f"latent {names[0]['latent']}: " in one.out and "MCC" in one.out
+
+
+def test_bad_input(run, command, tmp_path):
+    assert "has no labels" in command("features", "s/e", "--concept", "pitch").refused()
+    assert "none.py" in command("label", "s/e", "--concepts", tmp_path / "none.py").refused()
+    (tmp_path / "broken.py").write_text("def (:")
+    assert "broken.py" in command("label", "s/e", "--concepts", tmp_path / "broken.py").refused()
+    (tmp_path / "wrong.py").write_text(OWN.replace("return songs.pitch >", "return songs.pitch[1:] >"))
+    assert "highest note so far" in command("label", "s/e", "--concepts", tmp_path / "wrong.py").refused()
+    assert command("label", "s/e", "--annotations", tmp_path / "nowhere").refused()
+    assert not (run / "labels").exists() and not (run / ".labels.unfinished").exists()
+    (run / "features/index.json").unlink()
+    assert "music-interpret index" in command("label", "s/e").refused()
+
+
+def test_labels_of_another_autoencoder_are_refused(run, command):
+    assert command("label", "s/e", "--no-controls").code == 0
+    with open(run / "sae/sae_weights.safetensors", "ab") as file:
+        file.write(b" ")
+    meta = json.loads((run / "features/index.json").read_text())
+    meta["sae_sha256"] = sha256(run / "sae/sae_weights.safetensors")
+    (run / "features/index.json").write_text(json.dumps(meta))
+    assert "another autoencoder" in command("features", "s/e").refused()
