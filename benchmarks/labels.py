@@ -17,9 +17,11 @@ import architectures
 from _measuring import ROOT, prepare, print_table, quiet, run_benchmark
 
 from music_interpret import demo, files, paths
+from music_interpret.config import as_dict
 from music_interpret.index import IndexConfig, build_index
 from music_interpret.ingest import IngestConfig, ingest
 from music_interpret.label import REINITIALISED, SAE, LabelConfig, label
+from music_interpret.music.concepts.library import BUILT_IN
 from music_interpret.music.metres import METRES
 
 K = 32
@@ -48,8 +50,15 @@ def labelled(run: Path, *, controls: bool) -> dict[str, Any]:
     """Set-level numbers of a run, indexed and labelled if that was not done, and of its controls."""
     if not (run / "features" / "index.json").is_file():
         build_index(IndexConfig(run=str(run)))
-    folder = label(LabelConfig(run=str(run), controls=controls, reinitialised=True))
-    return files.read_json(folder / "labels.json")["summaries"]
+    config = LabelConfig(run=str(run), controls=controls, reinitialised=True)
+    path = run / "labels" / "labels.json"
+    wanted = {"arguments": as_dict(config), "concepts": [concept.name for concept in BUILT_IN]}
+    if path.is_file():
+        meta = files.read_json(path)
+        if wanted == {"arguments": meta["arguments"], "concepts": [concept["name"] for concept in meta["concepts"]]}:
+            return meta["summaries"]
+    label(config)
+    return files.read_json(path)["summaries"]
 
 
 def row(layer: int, title: str, numbers: dict[str, Any]) -> tuple[str, ...]:

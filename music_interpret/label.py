@@ -38,8 +38,8 @@ from music_interpret.music.metres import read_metres
 from music_interpret.reinitialised import train_reinitialised
 
 SAE, REINITIALISED = "sae", "reinitialised"
-CONTROL_TOKENS = 2**17
-"""Controls that fire on everything are labelled with at most so many tokens of train songs."""
+CONTROL_TOKENS = 2**15
+"""Controls, most of which fire on half of all tokens, see at most so many tokens of train songs when columns rank."""
 NEAR_THE_LIMIT_BEATS = 4
 """A song whose last note lies so close to the model's last beat may have been cut there."""
 TITLES = {

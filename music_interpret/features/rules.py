@@ -19,7 +19,7 @@ from music_interpret.features.scoring import Part, Scored
 from music_interpret.features.truth import NEEDS, Columns
 
 MAX_ATOMS = 3
-BEAM, CANDIDATES = 8, 40
+BEAM, CANDIDATES = 8, 32
 LEVELS = (0, 3, 5)
 """Levels of the latent's thresholds that are tried: it fires at all, its top two fifths, its top tenth."""
 

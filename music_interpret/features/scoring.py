@@ -128,8 +128,19 @@ class HitCounts:
         Returns:
             float32 (n_latents, n_levels, n_columns), whole numbers.
         """
-        counts = self.matrix @ truth
-        return _at_least(counts.reshape(self.n_latents, N_LEVELS, truth.shape[1]))
+        return _at_least(self._at(truth))
+
+    def hits_at(self, truth: np.ndarray, level: np.ndarray) -> np.ndarray:
+        """The same for one level of each pair, (n_latents, n_columns) → float32 (n_latents, n_columns)."""
+        counts = self._at(truth)
+        hits = counts[:, -1].copy()
+        for number in range(N_LEVELS - 1):
+            np.add(hits, counts[:, number], out=hits, where=level <= number)
+        return hits
+
+    def _at(self, truth: np.ndarray) -> np.ndarray:
+        """Tokens that have a column among those on which a latent is at a level and not above."""
+        return (self.matrix @ truth).reshape(self.n_latents, N_LEVELS, truth.shape[1])
 
 
 def _at_least(counts: np.ndarray) -> np.ndarray:
@@ -162,14 +173,13 @@ def score(train: Part, valid: Part, test: Part, *, turns: int = TURNS, seed: int
         fit_predicted = _taken(counts[1].predicted[..., None], level[:, here])
         for start, stop in _within(train.truth, first, last):
             part = slice(start - first, stop - first)
-            fit_hits[:, part] += _taken(counts[0].hits(train.truth.dense(start, stop)), level[:, start:stop])
+            fit_hits[:, part] += counts[0].hits_at(train.truth.dense(start, stop), level[:, start:stop])
         fit_predicted = fit_predicted + _taken(counts[0].predicted[..., None], level[:, here])
         fit_positives, n = positives[0][here] + positives[1][here], train.truth.n + valid.truth.n
         fit_mcc[:, here] = confusion.mcc(fit_hits, fit_predicted, fit_positives, n)
         predicted[:, here] = _taken(counts[2].predicted[..., None], level[:, here])
         for start, stop in _within(test.truth, first, last):
-            by_level = counts[2].hits(test.truth.dense(start, stop))
-            hits[:, start:stop] = _taken(by_level, level[:, start:stop])
+            hits[:, start:stop] = counts[2].hits_at(test.truth.dense(start, stop), level[:, start:stop])
     auroc, average_precision = _ranked(test, positives[2])
     p = _chance(test.truth, counts[2], level, hits, predicted, positives[2], turns, seed)
     return Scored(
@@ -231,9 +241,7 @@ def _chance(
     z, stratum = np.zeros(hits.shape, np.float32), np.zeros(hits.shape, np.int8)
     for first, last in truth.blocks():
         here = slice(first, last)
-        turned = np.stack(
-            [_taken(counts.hits(truth.dense(first, last, rows=rows)), level[:, here]) for rows in shifts]
-        ).astype(np.float32)
+        turned = np.stack([counts.hits_at(truth.dense(first, last, rows=rows), level[:, here]) for rows in shifts])
         independent = _variance(predicted[:, here], positives[here], truth.n)
         mean, square = turned.sum(axis=0), np.square(turned).sum(axis=0)
         testable = (predicted[:, here] > 0) & (positives[here] > 0)
