@@ -11,6 +11,8 @@ from music_interpret.features.index import FeatureIndex
 from music_interpret.features.labels import Labels, read_rows
 from music_interpret.features.reading import examples, to_text
 
+CLEAR_GAIN = 0.1
+"""F1 by which a name has to beat every property of the token itself to be shown for that."""
 NEEDED = {
     "past": "needs tokens before it",
     "future": "needs tokens before and after it",
@@ -46,13 +48,13 @@ def _share(value: float | None) -> str:
 
 
 def best_names(names: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
-    """The best named latents: the first half say more than their token does, the others may be of any kind.
+    """The best named latents: the first half say clearly more than their token does, the others may be of any kind.
 
     Best is by the lower end of the MCC's interval, where no two of the same concepts follow each other as long as there
     are others.
     """
     named = [name for name in names if name["name"] is not None]
-    beyond = [name for name in named if name["needs"] != "given" and name["gain"] > 0]
+    beyond = [name for name in named if name["needs"] != "given" and name["gain"] > CLEAR_GAIN]
     first = _varied(beyond)[: (count + 1) // 2]
     chosen = {name["latent"] for name in first}
     return first + _varied([name for name in named if name["latent"] not in chosen], first)[: count - len(first)]
