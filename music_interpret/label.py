@@ -206,11 +206,12 @@ def table(subject: OpenedRun, summaries: dict[str, Any]) -> str:
     ]
     for name, numbers in summaries.items():
         lines.append(_line(TITLES.get(name, name), numbers))
-    lines.append(
-        "named: share of live latents with a name that test songs bear out; context: of what a token does not state "
-        "itself\ncoverage: share of concept values that some latent finds with F1 > 0.5; beyond identity: and better "
-        "than any property of the token does"
-    )
+    lines += [
+        "named: share of live latents with a name that test songs bear out; context: of what a token does not state",
+        "itself. coverage: share of concept values that some latent finds with F1 > 0.5; context: of those of context",
+        "that always saying yes does not find; beyond identity: of all of context, and better than any property of the",
+        "token does",
+    ]
     return "\n".join(lines)
 
 
@@ -227,7 +228,7 @@ def _line(title: str, numbers: dict[str, Any]) -> str:
         percent(numbers["named"]["all"] - numbers["named"]["given"]),
         percent(numbers["rule_f1"]["all"]),
         percent(coverage.get("all", {}).get("found")),
-        percent(context.get("found")),
+        percent(context.get("found_uncommon")),
         percent(context.get("beyond_identity")),
         f"{probes['context']['k=5']:.3f}" if "context" in probes else "–",
         percent(numbers["monosemanticity"]),

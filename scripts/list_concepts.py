@@ -1,6 +1,6 @@
 """Write the tables of all built-in concepts into docs/concepts.md.
 
-    python3 scripts/list_concepts.py
+python3 scripts/list_concepts.py
 """
 
 from pathlib import Path

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from music_interpret.features import probing
+from music_interpret.features import confusion, probing
 from music_interpret.features.rules import Rule
 from music_interpret.features.scoring import Part, Scored
 from music_interpret.features.truth import NEEDS, Columns
@@ -52,7 +52,8 @@ def coverage(scored: Scored, columns: Columns, live: np.ndarray, lag: int) -> di
     Returns:
         For each class: `columns`, how many are frequent enough; `found`, the share of them whose latent has a test F1
         above the limit; `beyond_identity`, the share for which that F1 is also above what any property of the token
-        itself reaches for that latent; `gain`, the mean of the F1 over that.
+        itself reaches for that latent; `gain`, the mean of the F1 over that; `found_uncommon`, `found` of the columns
+        that the always-on predictor does not find, and `uncommon`, how many these are; `mcc`, the mean MCC.
     """
     frequent = (scored.positives / max(scored.n, 1) >= LEAST_RATE) & (columns.lag == lag)
     identity, found = identity_f1(scored, columns), {}
@@ -63,11 +64,15 @@ def coverage(scored: Scored, columns: Columns, live: np.ndarray, lag: int) -> di
         best = live[scored.fit_mcc[live][:, counted].argmax(axis=0)]
         f1 = scored.f1[best, counted]
         gain = f1 - identity[best]
+        uncommon = confusion.always_on_f1(scored.positives[counted] / max(scored.n, 1)) <= FOUND_F1
         found[name] = {
             "columns": len(counted),
             "found": float((f1 > FOUND_F1).mean()),
             "beyond_identity": float(((f1 > FOUND_F1) & (gain > 0)).mean()),
             "gain": float(gain.mean()),
+            "uncommon": int(uncommon.sum()),
+            "found_uncommon": float((f1[uncommon] > FOUND_F1).mean()) if uncommon.any() else 0.0,
+            "mcc": float(scored.mcc[best, counted].mean()),
         }
     return found
 
@@ -124,6 +129,7 @@ def summary(
         "n_columns": int((columns.lag == 0).sum()),
         "named": by_needs(named),
         "named_beyond_identity": sum(name.gain > 0 and name.needs != "given" for name in named) / n_live,
+        "named_base_rate": float(np.median([name.base_rate for name in named])) if named else None,
         "atoms": {str(n): sum(len(name.columns) == n for name in named) / n_live for n in (1, 2, 3)},
         "rule_f1": by_needs(with_f1),
         "single_f1": share_with_f1(scored, columns, live),

@@ -1,6 +1,7 @@
 """Concepts of voices: where a note lies among what sounds, and how its line moves.
 
-Lines are found by `voices.py`, which is right for about nine notes in ten of a four-part chorale on one instrument.
+Lines are found by `voices.py`, which is right for about nine notes in ten of a four-part chorale on one instrument, and
+for eight in ten of a string quartet or motet; "entry after a rest" is least sure where voices share an instrument.
 Intervals of a line's first note, or of a note after more than two bars of silence, have no value.
 """
 

@@ -1,8 +1,10 @@
 """Concepts of voices: against the parts of real scores, by hand, and that none looks ahead."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
+import pytest
 from music.concepts.causality import assert_causal, assert_songs_apart
 from music.test_voices import parts_of
 
@@ -62,6 +64,9 @@ def test_only_what_says_so_looks_ahead_and_none_at_other_songs():
     assert_causal(CONCEPTS, [*REAL, TUNE, one])
     assert_songs_apart(CONCEPTS, [*REAL, none, one, TUNE, none])
     assert all(len(concept(Songs.of([], 12))) == 0 for concept in CONCEPTS)
+    for concept in (concept for concept in CONCEPTS if concept.leakage == "future"):
+        with pytest.raises(AssertionError, match="is not past"):
+            assert_causal([dataclasses.replace(concept, leakage="past")], [*REAL, TUNE])
 
 
 def test_melodic_intervals_are_those_of_the_parts():
