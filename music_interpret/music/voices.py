@@ -40,7 +40,7 @@ def voices(songs: Songs) -> Voices:
     n = len(songs)
     if not n:
         return Voices(np.zeros(0, np.int64), np.zeros(0, np.int64))
-    ends = songs.end + songs.song_time[songs.song]
+    ends = songs.time + np.maximum(songs.duration, 1)  # a note of no length would end before others of its onset
     span = np.int64(ends.max() + 1)
     stream = songs.song * 128 + songs.program
     # Notes by instrument, end and pitch: what ends at one time in one instrument lies together, from low to high.
@@ -57,15 +57,13 @@ def voices(songs: Songs) -> Voices:
     offers = place[:, None] + np.concatenate([-1 - np.arange(CHOICES), np.arange(CHOICES)])
     there = (offers >= start[:, None]) & (offers < stop[:, None])
     candidates = by_end[np.clip(offers, 0, n - 1)]
-    # A note of no length ends where it begins: it must not be followed by one that comes before it in the order.
-    there &= songs.time[candidates] < songs.time[:, None]
     distance = np.where(there, np.abs(songs.pitch[candidates] - songs.pitch[:, None]), 1000)
     matched = by_end[np.clip(start + _place_among_equals(stream * span + songs.time, songs.pitch), 0, n - 1)]
     fits = (candidates == matched[:, None]) & (distance <= WIDEST_STEP)
     order = np.argsort(np.where(fits, -1, distance), axis=1, kind="stable")
     candidates, distance = (np.take_along_axis(part, order, 1) for part in (candidates, distance))
     previous = _chosen(songs, candidates, distance < 1000)
-    rest = np.where(previous >= 0, np.maximum(songs.onset - songs.end[previous], 0), -1)
+    rest = np.where(previous >= 0, songs.time - ends[previous], -1)
     return Voices(previous, rest)
 
 
