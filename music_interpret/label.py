@@ -21,8 +21,8 @@ from music_interpret.errors import InputError
 from music_interpret.features.control_firings import control_encoders, firings_of
 from music_interpret.features.firings import Firings
 from music_interpret.features.index import FeatureIndex, open_index
+from music_interpret.features.label_tables import write_labels
 from music_interpret.features.labelling import Corpus, Labelled, label_latents
-from music_interpret.features.labels import write_labels
 from music_interpret.features.opened_run import OpenedRun
 from music_interpret.features.truth import scored_columns
 from music_interpret.models.device import DeviceName, pick_device

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from music_interpret.features import confusion, rules
 from music_interpret.features.firings import Firings
 from music_interpret.features.intervals import Intervals, SongCounts, drawn_songs, intervals
+from music_interpret.features.labels import SIGNIFICANT
 from music_interpret.features.rules import Operator, Rule
 from music_interpret.features.scoring import Part, Scored, score
 from music_interpret.features.set_level import summary
@@ -21,8 +22,8 @@ from music_interpret.music.concepts.table import ConceptTable
 
 RANKS = 10
 """Rows of each latent, and rows of each column."""
-SIGNIFICANT, LEAST_MCC = 0.05, 0.2
-"""A name needs a q value of at most this, and an interval of its MCC that lies above this."""
+LEAST_MCC = 0.2
+"""A name needs an interval of its MCC that lies above this."""
 SEARCH_TOKENS = 2**17
 """Rules are searched for on at most so many tokens of train and valid songs, spread evenly over songs."""
 

@@ -1,4 +1,4 @@
-"""A run's labels on disk: what `label` writes and everything after it reads.
+"""A run's labels on disk, to be read; `label_tables.py` writes them.
 
     <run>/labels/
         labels.json       what made them, and the set-level numbers of the run and its controls
@@ -9,8 +9,6 @@ The fields of names.json are those of `labelling.Name`; the columns of labels.pa
 Scores are of test songs; reading a table needs pyarrow, the names nothing but the standard library.
 """
 
-import shutil
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,12 +16,10 @@ import numpy as np
 
 from music_interpret import files
 from music_interpret.errors import InputError
-from music_interpret.features import confusion
-from music_interpret.features.labelling import SIGNIFICANT, Labelled, Name
-from music_interpret.features.set_level import identity_f1
-from music_interpret.features.truth import Columns
 
 FOLDER, FORMAT = "labels", 1
+SIGNIFICANT = 0.05
+"""A pair is significant with a q value of at most this."""
 SCHEMA = {
     "latent": "number of the latent",
     "rank": "place of the concept value among the latent's, from 1, by fit_mcc",
@@ -67,91 +63,6 @@ class Labels(NamedTuple):
     """The content of labels.json."""
     names: list[dict[str, Any]]
     """The content of names.json."""
-
-
-def label_rows(labelled: Labelled) -> dict[str, np.ndarray]:
-    """The columns of labels.parquet."""
-    rows, scored, columns = labelled.rows, labelled.scored, labelled.columns
-    pair = (rows.latent, rows.column)
-    positives = scored.positives[rows.column]
-    scores = confusion.scores(scored.hits[pair], scored.predicted[pair], positives, scored.n)
-    identity = identity_f1(scored, columns)[rows.latent]
-    base_rate = positives / max(scored.n, 1)
-    concepts = [columns.concepts[columns.concept[column]] for column in range(len(columns))]
-    values = [
-        concept.values[value] if concept.values else ""
-        for concept, value in zip(concepts, columns.value.tolist(), strict=True)
-    ]
-
-    def words(of_columns: Sequence[str]) -> np.ndarray:
-        return np.array(of_columns, object)[rows.column]
-
-    return {
-        "latent": rows.latent.astype(np.int32),
-        "rank": rows.rank,
-        "latent_rank": rows.column_rank,
-        "name": words([columns.name(column) for column in range(len(columns))]),
-        "concept": words([concept.name for concept in concepts]),
-        "value": words(values),
-        "lag": columns.lag[rows.column].astype(np.int8),
-        "group": words([concept.group for concept in concepts]),
-        "leakage": words([concept.leakage for concept in concepts]),
-        "threshold": scored.threshold(*pair),
-        "fit_mcc": scored.fit_mcc[pair],
-        "precision": scores.precision,
-        "recall": scores.recall,
-        "f1": scores.f1,
-        "f1_low": labelled.row_intervals.f1[:, 0],
-        "f1_high": labelled.row_intervals.f1[:, 1],
-        "mcc": scores.mcc,
-        "mcc_low": labelled.row_intervals.mcc[:, 0],
-        "mcc_high": labelled.row_intervals.mcc[:, 1],
-        "balanced_accuracy": scores.balanced_accuracy,
-        "auroc": scored.auroc[pair],
-        "average_precision": scored.average_precision[pair],
-        "base_rate": base_rate,
-        "always_on_f1": confusion.always_on_f1(base_rate),
-        "n_predicted": scored.predicted[pair],
-        "p": scored.p[pair],
-        "q": scored.q[pair],
-        "significant": scored.q[pair] <= SIGNIFICANT,
-        "identity_f1": identity,
-        "gain": scores.f1 - identity,
-    }
-
-
-def write_labels(run: Path, labelled: Labelled, meta: Mapping[str, Any]) -> Path:
-    """Write the folder, which appears whole or not at all, and return it."""
-    import pyarrow
-    import pyarrow.parquet
-
-    folder = run / FOLDER
-    beside = folder.with_name(f".{FOLDER}.unfinished")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
-    try:
-        rows = {key: _floats(value) for key, value in label_rows(labelled).items()}
-        assert list(rows) == list(SCHEMA)
-        with files.atomic_write(beside / "labels.parquet") as file:
-            pyarrow.parquet.write_table(pyarrow.table(rows), file, compression="zstd")
-        names = [_named(name, labelled.columns) for name in labelled.names]
-        files.write_json(beside / "names.json", files.plain(names))
-        files.write_json(beside / "labels.json", files.plain({"format": FORMAT} | dict(meta)))
-        shutil.rmtree(folder, ignore_errors=True)
-        beside.rename(folder)
-    except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise
-    return folder
-
-
-def _floats(values: np.ndarray) -> np.ndarray:
-    return values.astype(np.float32) if values.dtype == np.float64 else values
-
-
-def _named(name: Name, columns: Columns) -> dict[str, Any]:
-    """A name as an object, its columns as words."""
-    return name._asdict() | {"columns": [columns.name(column) for column in name.columns]}
 
 
 def read_labels(run: Path) -> Labels:

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from concept_songs import corpus_of, firings_of_values
 
+from music_interpret.features.label_tables import label_rows
 from music_interpret.features.labelling import Corpus, Labelled, label_latents
-from music_interpret.features.labels import SCHEMA, label_rows
+from music_interpret.features.labels import SCHEMA
 from music_interpret.features.truth import Truth
 from music_interpret.music.concepts.concept import LEAKAGES
 
