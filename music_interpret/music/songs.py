@@ -135,6 +135,11 @@ class Songs:
         return self.onset + self.song_time[self.song]
 
     @functools.cached_property
+    def end_time(self) -> np.ndarray:
+        """Ends on the common time line; a note sounds for one step at least."""
+        return self.time + np.maximum(self.duration, 1)
+
+    @functools.cached_property
     def group(self) -> np.ndarray:
         """Number of each note's onset group: the notes of a song that start together are one group."""
         new = np.ones(len(self), np.int64)

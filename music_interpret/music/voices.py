@@ -40,7 +40,7 @@ def voices(songs: Songs) -> Voices:
     n = len(songs)
     if not n:
         return Voices(np.zeros(0, np.int64), np.zeros(0, np.int64))
-    ends = songs.time + np.maximum(songs.duration, 1)  # a note of no length would end before others of its onset
+    ends = songs.end_time
     span = np.int64(ends.max() + 1)
     stream = songs.song * 128 + songs.program
     # Notes by instrument, end and pitch: what ends at one time in one instrument lies together, from low to high.

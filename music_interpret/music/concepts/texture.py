@@ -10,6 +10,7 @@ import numpy as np
 
 from music_interpret.music.concepts.concept import NONE, concept
 from music_interpret.music.songs import Songs
+from music_interpret.music.sounding import sounding
 
 HURON = "Huron, Voice denumerability in polyphonic music of homogeneous timbres, Music Perception 6, 1989"
 PISTON = "Piston, Orchestration, 1955"
@@ -59,70 +60,6 @@ SPAN_VALUES = (
 )
 
 
-class Sounding(NamedTuple):
-    """What sounds when each note starts, arrays (n_notes,)."""
-
-    held: np.ndarray
-    """Notes that started earlier and sound on."""
-    started: np.ndarray
-    """Notes that start here up to this one, which is the highest of them."""
-    starting: np.ndarray
-    """All notes that start here."""
-    span_so_far: np.ndarray
-    """Semitones from the lowest to the highest of the held notes and those that started here up to this one."""
-    span: np.ndarray
-    """The same of all that sound."""
-
-
-def ends(songs: Songs) -> np.ndarray:
-    """Ends of all notes on the common time line; a note sounds for a step at least."""
-    return songs.time + np.maximum(songs.duration, 1)
-
-
-def sounding(songs: Songs) -> Sounding:
-    """Numbers and spans of notes that sound at each onset."""
-    until = songs.once(ends)
-    first, last = songs.group_first[:-1], songs.group_first[1:] - 1
-    group = songs.group
-    at = songs.time[first]
-    # Songs lie apart on the line, so all notes of the songs before this one have ended.
-    held = first - np.searchsorted(np.sort(until), at, side="right")
-    low, high = _held_extremes(songs.pitch, group, np.searchsorted(at, until), len(at))
-    lowest = np.minimum(low, songs.pitch[first])
-    return Sounding(
-        held[group],
-        np.arange(len(songs)) - first[group] + 1,
-        np.diff(songs.group_first)[group],
-        np.maximum(high[group], songs.pitch) - lowest[group],
-        (np.maximum(high, songs.pitch[last]) - lowest)[group],
-    )
-
-
-def _held_extremes(pitch: np.ndarray, group: np.ndarray, end: np.ndarray, n_groups: int) -> tuple[np.ndarray, ...]:
-    """Lowest and highest pitch held from earlier at each onset group, (n_groups,); 999 and -999 where none is.
-
-    A note is held at the groups from `group` + 1 to `end` - 1. Row k of a table stands for ranges of 2**k groups: a
-    note goes into the two of one row that cover its own range, and rows hand down to the row below, in which ranges are
-    half as long. That takes the logarithm of the longest range, however many groups the notes are held for.
-    """
-    start, count = group + 1, end - group - 1
-    note = np.flatnonzero(count > 0)
-    start, end, row = start[note], end[note], np.frexp(count[note])[1] - 1
-    n_rows = int(row.max(initial=0)) + 1
-    found = []
-    for extreme, none in ((np.minimum, 999), (np.maximum, -999)):
-        table = np.full((n_rows, n_groups), none, np.int16)
-        flat = table.reshape(-1)
-        for place in (start, end - (1 << row)):
-            extreme.at(flat, row * n_groups + place, pitch[note].astype(np.int16))
-        for k in range(n_rows - 1, 0, -1):
-            half = 1 << (k - 1)
-            extreme(table[k - 1], table[k], out=table[k - 1])
-            extreme(table[k - 1, half:], table[k, : n_groups - half], out=table[k - 1, half:])
-        found.append(table[0].astype(np.int64))
-    return tuple(found)
-
-
 class Partners(NamedTuple):
     """How many other notes sound when each note starts, arrays (n_notes,)."""
 
@@ -138,7 +75,7 @@ class Partners(NamedTuple):
 
 def partners(songs: Songs) -> Partners:
     """Count the notes that double each note."""
-    until = songs.once(ends)
+    until = songs.end_time
     by_end = np.argsort(until, kind="stable")
     keys = (songs.pitch % 12, songs.pitch, songs.pitch * 128 + songs.program)
     (classes_so_far, classes), (pitches_so_far, pitches), (own_so_far, own) = (
@@ -180,7 +117,7 @@ def gaps(songs: Songs) -> Gaps:
     before = np.maximum(first - 1, 0)
     since = np.where(new_song, NONE, time - songs.time[before])
     # Notes of earlier songs have ended long before, so the latest end so far is this song's own.
-    silent = np.maximum(time - np.maximum.accumulate(songs.once(ends))[before], 0) if len(first) else time
+    silent = np.maximum(time - np.maximum.accumulate(songs.end_time)[before], 0) if len(first) else time
     return Gaps(since[songs.group], np.where(new_song, NONE, silent)[songs.group])
 
 
@@ -201,40 +138,40 @@ def _binned(steps: np.ndarray, edges: tuple[float, ...], resolution: int) -> np.
 @concept("notes starting together so far", group="texture", leakage="past", values=UP_TO_5, reference=HURON, many=True)
 def starting_so_far(songs: Songs) -> np.ndarray:
     """How many notes start at this onset up to this one, which is the highest of them."""
-    return np.minimum(songs.once(sounding).started, 5) - 1
+    found = songs.once(sounding)
+    return np.minimum(found.count_so_far - found.held_count, 5) - 1
 
 
 @concept("notes starting together", group="texture", leakage="future", values=UP_TO_5, reference=HURON, many=True)
 def starting(songs: Songs) -> np.ndarray:
     """How many notes start at this onset."""
-    return np.minimum(songs.once(sounding).starting, 5) - 1
+    found = songs.once(sounding)
+    return np.minimum(found.count - found.held_count, 5) - 1
 
 
 @concept("polyphony so far", group="texture", leakage="past", values=UP_TO_8, reference=HURON, many=True)
 def polyphony_so_far(songs: Songs) -> np.ndarray:
     """How many notes sound at the onset, of those that started earlier, with it but lower, and itself."""
-    found = songs.once(sounding)
-    return np.minimum(found.held + found.started, 8) - 1
+    return np.minimum(songs.once(sounding).count_so_far, 8) - 1
 
 
 @concept("polyphony", group="texture", leakage="future", values=UP_TO_8, reference=HURON, many=True)
 def polyphony(songs: Songs) -> np.ndarray:
     """How many notes sound at the onset."""
-    found = songs.once(sounding)
-    return np.minimum(found.held + found.starting, 8) - 1
+    return np.minimum(songs.once(sounding).count, 8) - 1
 
 
 @concept("nothing held", group="texture", leakage="past", reference=TEXTURE, many=True)
 def nothing_held(songs: Songs) -> np.ndarray:
     """No note that started earlier still sounds at the onset."""
-    return songs.once(sounding).held == 0
+    return songs.once(sounding).held_count == 0
 
 
 @concept("homophony", group="texture", leakage="future", reference=TEXTURE, many=True)
 def homophony(songs: Songs) -> np.ndarray:
     """Two notes or more sound at the onset, and all of them start there."""
     found = songs.once(sounding)
-    return (found.held == 0) & (found.starting > 1)
+    return (found.held_count == 0) & (found.count > 1)
 
 
 @concept("span so far", group="texture", leakage="past", values=SPAN_VALUES, reference=HURON, many=True)
@@ -242,13 +179,15 @@ def span_so_far(songs: Songs) -> np.ndarray:
     """Interval from the lowest to the highest note that sounds at the onset, of those that started earlier, with it but
     lower, and itself.
     """
-    return np.searchsorted(SPAN_EDGES, songs.once(sounding).span_so_far, side="right")
+    found = songs.once(sounding)
+    return np.searchsorted(SPAN_EDGES, found.highest_so_far - found.lowest_so_far, side="right")
 
 
 @concept("span", group="texture", leakage="future", values=SPAN_VALUES, reference=HURON, many=True)
 def span(songs: Songs) -> np.ndarray:
     """Interval from the lowest to the highest note that sounds at the onset."""
-    return np.searchsorted(SPAN_EDGES, songs.once(sounding).span, side="right")
+    found = songs.once(sounding)
+    return np.searchsorted(SPAN_EDGES, found.highest - found.lowest, side="right")
 
 
 @concept("attacks in two beats", group="texture", leakage="past", values=ATTACK_VALUES, reference=ATTACKS, many=True)

@@ -13,6 +13,7 @@ from music_interpret.music.concepts.concept import Concept, concepts_of
 from music_interpret.music.score_sources import find_scores
 from music_interpret.music.scores import read_works
 from music_interpret.music.songs import Songs
+from music_interpret.music.sounding import sounding
 
 CONCEPTS = concepts_of(texture)
 with np.load(Path(__file__).parents[2] / "fixtures" / "scores" / "corpus.npz") as archive:
@@ -68,16 +69,16 @@ def by_counting(notes: np.ndarray, i: int) -> dict[str, Any]:
 @pytest.mark.parametrize("notes", [*REAL, busy(2), busy(3, 40), ONE], ids=lambda notes: f"{len(notes)} notes")
 def test_counts_are_those_of_counting(notes: np.ndarray) -> None:
     songs = Songs.of([ONE, notes, NONE], 12)
-    sounding, partners = songs.once(texture.sounding), songs.once(texture.partners)
+    heard, partners = songs.once(sounding), songs.once(texture.partners)
     gaps, instruments = songs.once(texture.gaps), songs.once(texture.instrument_counts)
     for i in range(len(notes)):
         at = i + 1
         assert by_counting(notes, i) == {
-            "held": sounding.held[at],
-            "starting": sounding.starting[at],
-            "started": sounding.started[at],
-            "span so far": sounding.span_so_far[at],
-            "span all": sounding.span[at],
+            "held": heard.held_count[at],
+            "starting": (heard.count - heard.held_count)[at],
+            "started": (heard.count_so_far - heard.held_count)[at],
+            "span so far": (heard.highest_so_far - heard.lowest_so_far)[at],
+            "span all": (heard.highest - heard.lowest)[at],
             "octave so far": partners.octaves_so_far[at] > 0,
             "octave all": partners.octaves[at] > 0,
             "unison so far": partners.unisons_so_far[at] > 0,
@@ -104,7 +105,8 @@ def test_polyphony_and_span_are_those_of_music21s_chords(name: str) -> None:
         for chord in score.chordify().recurse().getElementsByClass(music21.chord.Chord)
     }
     first = min(chords) // 12 * 12
-    span = songs.once(texture.sounding).span
+    heard = songs.once(sounding)
+    span = heard.highest - heard.lowest
     for i, onset in enumerate(songs.onset.tolist()):
         pitches = chords[onset + first]
         assert span[i] == max(pitches) - min(pitches)
