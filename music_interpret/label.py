@@ -5,7 +5,6 @@ of each is the best rule of one to three atoms that test songs support (`feature
 through the same code (`features/control_firings.py`).
 """
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,10 +126,12 @@ def _concepts(config: LabelConfig, names: Sequence[str]) -> list[Concept]:
 
 
 def _known_metres(subject: OpenedRun) -> dict[str, Any]:
-    """The metres of the data set, as far as it is still there and knows them."""
-    with contextlib.suppress(InputError):
-        return read_metres(paths.dataset_folder(subject.args["arguments"]["dataset_name"]))
-    return {}
+    """The metres of the data set, none if it is not there any more; InputError if they are damaged."""
+    try:
+        folder = paths.dataset_folder(subject.args["arguments"]["dataset_name"])
+    except InputError:
+        return {}
+    return read_metres(folder)
 
 
 def _complete(subject: OpenedRun, activations: ActivationSet) -> np.ndarray:

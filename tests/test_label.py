@@ -71,6 +71,10 @@ def test_bad_input(run, command, tmp_path):
     assert "highest note so far" in command("label", "s/e", "--concepts", tmp_path / "wrong.py").refused()
     assert command("label", "s/e", "--annotations", tmp_path / "nowhere").refused()
     assert not (run / "labels").exists() and not (run / ".labels.unfinished").exists()
+    metres = run.parents[3] / "data/base/sod/metres.json"
+    metres.write_text('{"song": "4/4"}')
+    assert "metres.json" in command("label", "s/e").refused()
+    metres.unlink()
     (run / "features/index.json").unlink()
     assert "music-interpret index" in command("label", "s/e").refused()
 

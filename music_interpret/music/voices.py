@@ -9,8 +9,9 @@ of them follow the same note, so a choice needs the note itself and those before
 follow the same one (0.8 % of all notes do): a line can divide.
 
 Of the notes of 40 four-part works by Bach, their parts merged into one instrument, 93 % follow the note that they
-follow in their own part (by nearness alone, without the matching from below, about a tenth less); of four string
-quartets 84 %, of five motets and madrigals 79 %. A voice that enters late is often taken for another's continuation.
+follow in their own part; of four string quartets 84 %, of five motets and madrigals 79 %. By nearness alone, without
+the matching from below, it is 82 % in 15 chorales where the matching has 91 %. A voice that enters late is often taken
+for another's continuation.
 """
 
 from typing import NamedTuple
