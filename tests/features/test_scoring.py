@@ -5,15 +5,9 @@ import pytest
 from concept_songs import corpus_of, firings_of_values
 
 from music_interpret.features import confusion
-from music_interpret.features.scoring import (
-    N_LEVELS,
-    Z_EDGES,
-    Part,
-    false_discovery_rates,
-    score,
-    tail_of,
-    thresholds_of,
-)
+from music_interpret.features.chance import Z_EDGES, false_discovery_rates, tail_of
+from music_interpret.features.hits import N_LEVELS, thresholds_of
+from music_interpret.features.scoring import Part, score
 from music_interpret.features.truth import Truth
 
 SONGS = 30
