@@ -6,10 +6,10 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help init installed install demo test test-interop lint docs bench clean lock
+.PHONY: help init installed install demo browser test test-interop lint docs bench clean lock
 
 PYTHON := python3
-EXTRAS := notebook,docs,hub,dev
+EXTRAS := explore,notebook,docs,hub,dev
 LOCKED_TORCH := torch==2.13.0
 WORKERS := 2
 INTEROP := sae-lens dictionary-learning eai-sparsify
@@ -80,6 +80,12 @@ endif
 
 demo: installed ## the whole path on a built-in model and real music, with no network
 	@$(PY) -m music_interpret.demo
+
+browser: ## Chromium for the tests of the explorer's pages, where it is missing (Debian's or Ubuntu's package, as root)
+	@command -v chromium >/dev/null || [ -n "$$CHROMIUM" ] || { \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "installing chromium" && \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; } || \
+		{ echo "error: no chromium; install it (apt install chromium), or set CHROMIUM to its path" >&2; exit 1; }
 
 test: installed ## all tests
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS)

@@ -5,8 +5,6 @@ through the model up to the deepest layer asked for and write their rows in plac
 after their rows are on disk, so a killed run goes on where it was and ends with the same bytes.
 """
 
-import contextlib
-import ctypes
 import hashlib
 import shutil
 from dataclasses import dataclass
@@ -23,6 +21,7 @@ from music_interpret.activations.hooks import record
 from music_interpret.activations.song_batches import SongBatch, padded_codes, plan_batches
 from music_interpret.config import positional
 from music_interpret.errors import InputError
+from music_interpret.memory import return_free_memory
 from music_interpret.models.device import DeviceName, pick_device
 from music_interpret.models.loaded import LoadedModel
 from music_interpret.models.mmt import load_mmt
@@ -245,18 +244,8 @@ def _run_batches(
                 writers[layer].sync()
                 _mark(journals[layer], number)
             bar.update(int(songs.n_tokens[batch.songs].sum()))
-            if number % TRIM_EVERY == 0:
+            if number % TRIM_EVERY == 0:  # every length of songs makes blocks of its own size
                 return_free_memory()
-
-
-def return_free_memory() -> None:
-    """Give the allocator's free pages back to the system, where it is glibc's.
-
-    Before 2.38 glibc seldom reuses freed blocks of another size (its bug 14581), and every length of songs makes blocks
-    of its own size: without this, memory grows with the number of lengths, to gigabytes.
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def _write_batch(

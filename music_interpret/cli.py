@@ -34,8 +34,10 @@ STAGES = {
     "index": Stage("index", "IndexConfig", "build_index", "every latent's tokens, values and statistics"),
     "label": Stage("label", "LabelConfig", "label", "name every latent by music theory, on held-out songs"),
     "features": Stage("browse", "BrowseConfig", "browse", "read which tokens fire which latents"),
+    "explore": Stage("explore", "ExploreConfig", "explore", "see and hear the features, in a browser"),
+    "report": Stage("report", "ReportConfig", "report", "features as one HTML file with pictures and sound"),
     "export": Stage(
-        "export", "ExportConfig", "export", "a run's autoencoder for SAELens, dictionary-learning, sparsify"
+        "export", "ExportConfig", "export", "a run for SAELens, dictionary-learning, sparsify or neuronpedia"
     ),
     "import": Stage("import_sae", "ImportConfig", "import_sae", "an autoencoder of one of those libraries as a run"),
     "demo": Stage("demo", "DemoConfig", "demo", "all of it on a built-in model and real music"),

@@ -22,6 +22,11 @@ def positional(**kwargs: Any) -> Any:
     return dataclasses.field(metadata={"positional": True}, **kwargs)
 
 
+def option(*, short: str, **kwargs: Any) -> Any:
+    """A dataclass field whose option has a second, short form such as `-o`."""
+    return dataclasses.field(metadata={"short": short}, **kwargs)
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{self.prog}: {message} (see {self.prog} --help)")
@@ -74,6 +79,8 @@ def _add_argument(parser: argparse.ArgumentParser, field: dataclasses.Field, ann
         parser.add_argument(field.name, **options)
         return
     names = list(dict.fromkeys([f"--{field.name}", f"--{field.name.replace('_', '-')}"]))
+    if "short" in field.metadata:
+        names.insert(0, field.metadata["short"])
     if value_type is bool:
         options["action"] = argparse.BooleanOptionalAction if field.default else "store_true"
     parser.add_argument(*names, dest=field.name, required=required, **options)

@@ -1,5 +1,6 @@
-"""Stage: all stages in turn, on a built-in model and real music, with no network."""
+"""Stage: all stages in turn, on a built-in model and real music, with no network, and then the explorer."""
 
+import sys
 import time
 from dataclasses import dataclass
 from importlib import resources
@@ -8,6 +9,7 @@ from pathlib import Path
 from music_interpret import files, paths
 from music_interpret.activation_extraction import ExtractionConfig, extract
 from music_interpret.browse import open_run
+from music_interpret.explore import ExploreConfig, explore
 from music_interpret.features.index import FeatureIndex
 from music_interpret.features.label_words import best_names, with_excerpts
 from music_interpret.features.labels import FOLDER, read_labels
@@ -36,6 +38,10 @@ class DemoConfig:
     """How many features to print at the end."""
     songs: int | None = None
     """Take only this many songs."""
+    explore: bool = True
+    """At the end, serve the explorer's pages until Ctrl-C, and open them where there is a desktop; only where someone
+    sits at a terminal.
+    """
 
 
 def demo(config: DemoConfig) -> None:
@@ -67,7 +73,10 @@ def demo(config: DemoConfig) -> None:
         build_index(IndexConfig(run=str(run)))
     index = open_run(str(run))
     print(labelled_features(run, index, config.features))
-    print(where(run, time.monotonic() - started))
+    print(where(run, time.monotonic() - started), flush=True)
+    if config.explore and sys.stdin.isatty() and sys.stdout.isatty():
+        print("\nSee and hear them:")
+        explore(ExploreConfig(run=str(run)))
 
 
 def install_base_model() -> Path:
@@ -117,6 +126,7 @@ Done in {seconds:.0f} s. Where everything lies:
   run           {run}
 
 Next:
+  music-interpret explore {run}                  see and hear them, in a browser
   music-interpret features {run}                 every latent, by its largest activation
   music-interpret features {run} --latent 112    one latent's top tokens in context
   music-interpret features {run} --concept "leading tone"    the latents that follow a concept

@@ -1,12 +1,19 @@
-"""Stage: a run's autoencoder in the format of another library."""
+"""Stage: a run's autoencoder in the format of another library, or its features in that of neuronpedia."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
 
 from music_interpret import paths
 from music_interpret.config import positional
 from music_interpret.errors import InputError
-from music_interpret.features.run import read_training_args
+from music_interpret.features import labels, neuronpedia
+from music_interpret.features.atlas import atlas_of
+from music_interpret.features.index import FeatureIndex, open_index
+from music_interpret.features.run import open_activations, read_training_args
+from music_interpret.music.encoding import FIELDS
 from music_interpret.sae import foreign
 from music_interpret.sae.autoencoder import BASELINE, SparseAutoencoder
 from music_interpret.sae.foreign import Format
@@ -14,31 +21,39 @@ from music_interpret.sae.foreign import Format
 
 @dataclass(frozen=True, kw_only=True)
 class ExportConfig:
-    """Write a run's autoencoder so that another library loads it and computes the same from raw activations."""
+    """Write a run's autoencoder so that another library loads it and computes the same from raw activations, or its
+    features so that neuronpedia imports them.
+    """
 
     run: str = positional()
     """Run folder `reports/<series>/<experiment>/layer_007`; `reports/` and an only layer may be left out."""
-    format: Format
-    """What to write: saelens, which is a copy of the run's `sae/`; dictionary_learning; or sparsify, which has TopK
-    autoencoders only.
+    format: Literal[Format, "neuronpedia"]
+    """What to write: saelens, which is a copy of the run's `sae/`; dictionary_learning; sparsify, which has TopK
+    autoencoders only; or neuronpedia, which takes features, not the autoencoder: the run's index, and its labels where
+    there are any.
     """
     output: str | None = None
-    """Folder to write into; without it, `export/` and the format's name in the run's folder."""
+    """Folder to write into; without it, `export/` and the format's name in the run's folder. For neuronpedia several
+    runs may share one.
+    """
     overwrite: bool = False
-    """Replace the saved autoencoder that is in the folder."""
+    """Replace the saved autoencoder that is in the folder; for neuronpedia, what is there of the same run."""
 
 
 def export(config: ExportConfig) -> Path:
     """Run the stage and return the folder.
 
     Raises:
-        InputError: no such run, an unfinished one, a kind that the format does not have, or the folder is in use.
+        InputError: no such run, an unfinished one, a kind that the format does not have, no index where features are
+            wanted, or the folder is in use.
     """
     run = paths.find_run(config.run)
-    read_training_args(run)
+    args = read_training_args(run)
     autoencoder = SparseAutoencoder.load(run / "sae")
     folder = Path(config.output) if config.output else run / "export" / config.format
-    _check_room(folder, run, config.overwrite)
+    if config.format == "neuronpedia":
+        return _export_features(run, args, autoencoder, folder, config.overwrite)
+    _check_room(folder, run, config.overwrite, "the autoencoder in it")
     reader = foreign.export(autoencoder, config.format, folder)
     sizes = f"{autoencoder.d_in} dimensions, {autoencoder.d_sae:,} latents"
     print(f"{autoencoder.kind} autoencoder, {sizes}: {reader} → {folder}")
@@ -49,14 +64,47 @@ def export(config: ExportConfig) -> Path:
     return folder
 
 
-def _check_room(folder: Path, run: Path, overwrite: bool) -> None:
+def _export_features(
+    run: Path, args: dict[str, Any], autoencoder: SparseAutoencoder, folder: Path, overwrite: bool
+) -> Path:
+    """Write what neuronpedia imports below `folder`, and return the run's own folder there."""
+    if folder.is_file():
+        raise InputError(f"{folder} is a file; right is a folder for --output")
+    index = open_index(run, open_activations(run, args))
+    names = labels.read_labels(run).names if (run / labels.FOLDER).exists() else None
+    place = neuronpedia.place_of(args["arguments"])
+    folder = folder / place.model_id / place.source_id
+    _check_room(folder, run, overwrite, "what is there of this run")
+    decoder = autoencoder.W_dec.detach().float().cpu().numpy()
+    written = neuronpedia.write(folder, index, decoder, place, names=names, effects=_effects(index))
+    print(
+        f"neuronpedia: {written.features:,} features, {written.activations:,} activations, "
+        f"{written.explanations:,} explanations → {folder}"
+    )
+    if names is None:
+        print(f"note: the run has no labels, so its features have no explanations; run: music-interpret label {run}")
+    return folder
+
+
+def _effects(index: FeatureIndex) -> neuronpedia.Effects:
+    """What each latent adds to the logits of the model's output words, for one unit of activation."""
+    atlas, encoding = atlas_of(index), index.activations.encoding()
+    words = [
+        f"{field}={word}"
+        for field, size in zip(FIELDS, atlas.n_codes.tolist(), strict=True)
+        for word in encoding.words(field)[:size]
+    ]
+    return neuronpedia.Effects(atlas.effects.astype(np.float32), words)
+
+
+def _check_room(folder: Path, run: Path, overwrite: bool, replaced: str) -> None:
     """Refuse a folder that holds something, and the run's own."""
     if folder.resolve() == (run / "sae").resolve():
         raise InputError(f"{folder} is the run's own autoencoder; right is another --output")
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; right is a folder for --output")
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
-        raise InputError(f"{folder} is not empty; --overwrite replaces the autoencoder in it, or take another --output")
+        raise InputError(f"{folder} is not empty; --overwrite replaces {replaced}, or take another --output")
 
 
 if __name__ == "__main__":

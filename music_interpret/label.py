@@ -14,7 +14,6 @@ import numpy as np
 from tqdm import tqdm
 
 from music_interpret import __version__, files, paths
-from music_interpret.activations.store import ActivationSet
 from music_interpret.config import as_dict, positional
 from music_interpret.errors import InputError
 from music_interpret.features.control_firings import control_encoders, firings_of
@@ -23,24 +22,20 @@ from music_interpret.features.index import FeatureIndex, open_index
 from music_interpret.features.label_tables import write_labels
 from music_interpret.features.labelling import Corpus, Labelled, label_latents
 from music_interpret.features.opened_run import OpenedRun
+from music_interpret.features.sequences import sequences_of
 from music_interpret.features.truth import scored_columns
 from music_interpret.models.device import DeviceName, pick_device
-from music_interpret.models.mmt import MMTSizes
 from music_interpret.music.concepts.concept import Concept
 from music_interpret.music.concepts.expert import expert_concepts
 from music_interpret.music.concepts.library import BUILT_IN
 from music_interpret.music.concepts.own import load_concepts
-from music_interpret.music.concepts.table import Sequences, concept_table
+from music_interpret.music.concepts.table import concept_table
 from music_interpret.music.dataset import SPLITS
-from music_interpret.music.encoding import FIELDS
-from music_interpret.music.metres import read_metres
 from music_interpret.reinitialised import train_reinitialised
 
 SAE, REINITIALISED = "sae", "reinitialised"
 CONTROL_TOKENS = 2**15
 """Controls, most of which fire on half of all tokens, see at most so many tokens of train songs when columns rank."""
-NEAR_THE_LIMIT_BEATS = 4
-"""A song whose last note lies so close to the model's last beat may have been cut there."""
 TITLES = {
     SAE: "this autoencoder",
     "neurons": "raw neurons",
@@ -97,14 +92,7 @@ def label(config: LabelConfig) -> Path:
 def open_corpus(subject: OpenedRun, config: LabelConfig) -> Corpus:
     """The run's songs with the values of all concepts."""
     activations, songs = subject.activations, subject.activations.songs
-    sequences = Sequences(
-        activations.codes,
-        np.append(songs.first_token, activations.n_tokens),
-        songs.names,
-        _complete(subject, activations),
-        activations.encoding(),
-        _known_metres(subject),
-    )
+    sequences = sequences_of(activations, subject.args)
     concepts = _concepts(config, songs.names)
     with tqdm(total=activations.n_tokens, desc="concepts", unit="token", unit_scale=True, leave=False) as bar:
         values = concept_table(concepts, sequences, progress=bar.update)
@@ -123,25 +111,6 @@ def _concepts(config: LabelConfig, names: Sequence[str]) -> list[Concept]:
     if config.concepts is not None:
         found += load_concepts(Path(config.concepts), {concept.name for concept in found})
     return found
-
-
-def _known_metres(subject: OpenedRun) -> dict[str, Any]:
-    """The metres of the data set, none if it is not there any more; InputError if they are damaged."""
-    try:
-        folder = paths.dataset_folder(subject.args["arguments"]["dataset_name"])
-    except InputError:
-        return {}
-    return read_metres(folder)
-
-
-def _complete(subject: OpenedRun, activations: ActivationSet) -> np.ndarray:
-    """Which songs the model reads to their end, bool (n_songs,)."""
-    names = subject.args["arguments"]
-    sizes = MMTSizes.load(paths.model_folder(names["dataset_name"], names["data_repr"]) / "train-args.json")
-    songs = activations.songs
-    last = np.maximum.reduceat(np.asarray(activations.codes[:, FIELDS.index("beat")]), songs.first_token)
-    last_beat = activations.encoding().code_values[0][last]
-    return (songs.n_tokens < sizes.max_seq_len) & (last_beat < sizes.max_beat - NEAR_THE_LIMIT_BEATS)
 
 
 def _all_firings(index: FeatureIndex) -> Firings:

@@ -1,6 +1,6 @@
 """The plan of the house holds: imports run one way, and nothing that can run code is unpickled.
 
-base (errors, files, paths, config) ← music ← models ← activations ← sae ← features ← stages ← cli
+base (errors, files, paths, config …) ← music ← models ← activations ← sae ← features ← explorer ← stages ← cli
 """
 
 import ast
@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "music_interpret"
-BASE = ("__init__", "errors", "files", "paths", "config", "interrupts")
-ROOMS = ("music", "models", "activations", "sae", "features")
+BASE = ("__init__", "errors", "files", "paths", "config", "interrupts", "memory")
+ROOMS = ("music", "models", "activations", "sae", "features", "explorer")
 LAYERS = ("base", *ROOMS, "stages", "cli", "__main__")
 PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 

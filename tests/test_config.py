@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Literal
 import pytest
 
 from music_interpret import config
-from music_interpret.config import positional
+from music_interpret.config import option, positional
 from music_interpret.errors import InputError
 
 
@@ -30,6 +30,8 @@ class Example:
     """On by default."""
     big_one: bool = False
     """Off by default."""
+    output: str = option(short="-o", default="here")
+    """Has a short form."""
 
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {"low": {"rate": 0.1, "kind": "b"}}
 
@@ -48,6 +50,13 @@ def test_every_kind_of_field():
     )
     assert given == Example(name="x", layers=(1, 2, 3), rate=0.002, limit=7, kind="b", bias=False, big_one=True)
     assert parse(*["x", "--layers", "1", "--big_one"]).big_one
+
+
+def test_a_short_form_is_the_same_option():
+    for words in (["-o", "there"], ["--output", "there"]):
+        assert parse("x", "--layers", "1", *words) == Example(name="x", layers=(1,), output="there")
+    assert parse("x", "--layers", "1").output == "here"
+    assert "-o, --output" in " ".join(config.parser_of(Example, "example").format_help().replace(" OUTPUT", "").split())
 
 
 def test_presets_change_defaults_and_options_win():

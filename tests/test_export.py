@@ -1,3 +1,5 @@
+import gzip
+import json
 import re
 
 import pytest
@@ -93,3 +95,55 @@ def test_an_unfinished_run_is_refused(run, command):
     folder, _ = run("topk")
     (folder / "sae" / "cfg.json").unlink()
     assert "was not finished; go on with" in command("export", "s/e", "--format", "saelens").refused()
+
+
+@pytest.fixture
+def indexed_run(many_songs, command):
+    """A trained run on layer 3 with its index."""
+    for stage, words in (
+        ("extract", ()),
+        ("preprocess", ()),
+        ("train", ("--series_name", "s", "--experiment_name", "e", "--d_sae", 128, "--epochs", 30, "--batch_size", 64)),
+    ):
+        assert command(stage, "sod", "ape", "--layers", 3, *words).code == 0
+    assert command("index", "s/e").code == 0
+    return many_songs / "reports/s/e/layer_003"
+
+
+def test_features_are_exported_for_neuronpedia(indexed_run, command, tmp_path):
+    outcome = command("export", "s/e", "--format", "neuronpedia")
+    folder = indexed_run / "export/neuronpedia/mmt-sod-ape/3-s-e"
+    assert outcome.code == 0
+    assert re.search(rf"neuronpedia: 128 features, [\d,]+ activations, 0 explanations → {folder}", outcome.out)
+    assert (
+        "note: the run has no labels, so its features have no explanations; run: music-interpret label" in outcome.out
+    )
+    lines = gzip.decompress((folder / "features/batch-0.jsonl.gz").read_bytes()).splitlines()
+    assert [json.loads(line)["index"] for line in lines] == [str(i) for i in range(128)]
+    before = tree(folder)
+    assert (
+        "3-s-e is not empty; --overwrite replaces what is there of this run"
+        in command("export", "s/e", "--format", "neuronpedia").refused()
+    )
+    (folder / "old.txt").write_text("old")
+    assert command("export", "s/e", "--format", "neuronpedia", "--overwrite").code == 0
+    assert tree(folder) == before
+    # Several runs share one folder; what else lies there stays.
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("mine")
+    assert command("export", "s/e", "--format", "neuronpedia", "--output", tmp_path / "out").code == 0
+    assert tree(tmp_path / "out" / "mmt-sod-ape/3-s-e") == before
+    assert (tmp_path / "out" / "mine.txt").read_text() == "mine"
+
+
+def test_neuronpedia_needs_the_index_and_labels_that_fit(indexed_run, command, tmp_path):
+    words = ("export", "s/e", "--format", "neuronpedia", "--output")
+    (tmp_path / "file").write_text("mine")
+    assert "file is a file; right is a folder for --output" in command(*words, tmp_path / "file").refused()
+    labels = {"format": 1, "sae_sha256": "another"}
+    write_json(indexed_run / "labels/labels.json", labels)
+    write_json(indexed_run / "labels/names.json", [])
+    assert "holds labels of another autoencoder" in command(*words, tmp_path / "out").refused()
+    (indexed_run / "features/index.json").unlink()
+    assert "no feature index in" in command(*words, tmp_path / "out").refused()
+    assert not (tmp_path / "out").exists()

@@ -34,6 +34,7 @@ def test_runs_from_top_to_bottom(trained, monkeypatch):
     """Started in notebooks/ with no MUSIC_INTERPRET_HOME, as from a checkout, it finds the run above it."""
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     pytest.importorskip("matplotlib")
+    pytest.importorskip("anywidget")
     (trained / "notebooks").mkdir()
     monkeypatch.delenv("MUSIC_INTERPRET_HOME")
     monkeypatch.setenv("MUSIC_INTERPRET_RUN", "demo/sae")
@@ -49,6 +50,14 @@ def test_runs_from_top_to_bottom(trained, monkeypatch):
     assert ">>> " in printed
     plots = [o for cell in code for o in cell.outputs if "image/png" in o.get("data", {})]
     assert len(plots) == 4
+    assert "music-interpret label demo/sae" in printed
+    cards = [
+        o["data"]
+        for cell in code
+        for o in cell.outputs
+        if "application/vnd.jupyter.widget-view+json" in o.get("data", {})
+    ]
+    assert len(cards) == 2 and all(card["text/plain"] for card in cards)
 
 
 def test_is_committed_with_the_outputs_of_a_real_run():

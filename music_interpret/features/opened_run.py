@@ -21,6 +21,7 @@ from music_interpret.features.run import open_activations, read_training_args
 from music_interpret.models.loaded import LoadedModel
 from music_interpret.models.mmt import load_mmt
 from music_interpret.music.dataset import Split
+from music_interpret.music.encoding import Encoding
 from music_interpret.sae.autoencoder import SparseAutoencoder
 
 BATCH_TOKENS = 8192
@@ -96,10 +97,22 @@ class OpenedRun:
 
     def model(self, precision: str) -> LoadedModel:
         """The model whose activations these are; InputError if another lies in its place."""
-        names = self.args["arguments"]
-        folder = paths.model_folder(names["dataset_name"], names["data_repr"])
-        model = load_mmt(folder, self.activations.encoding())
-        if model.sha256 != self.args["activations"]["model_sha256"]:
-            raise InputError(f"{folder} holds another model than run {self.run} was trained on (model_sha256 differs)")
+        model = model_of_run(self.run, self.args, self.activations.encoding())
         model.to_precision(precision).to(self.device)
         return model
+
+
+def model_of_run(run: Path, args: dict[str, Any], encoding: Encoding) -> LoadedModel:
+    """The model that a run was trained on; InputError if another lies in its place.
+
+    Args:
+        run: its folder.
+        args: its `training_args.json`.
+        encoding: of the model's tokens.
+    """
+    names = args["arguments"]
+    folder = paths.model_folder(names["dataset_name"], names["data_repr"])
+    model = load_mmt(folder, encoding)
+    if model.sha256 != args["activations"]["model_sha256"]:
+        raise InputError(f"{folder} holds another model than run {run} was trained on (model_sha256 differs)")
+    return model

@@ -139,6 +139,19 @@ class Encoding:
         other = np.array(["Start of song", "", "Start of notes", "", "End of song"])[codes[:, 0]]
         return np.where(codes[:, 0] == NOTE, note, np.where(codes[:, 0] == INSTRUMENT, instrument, other))
 
+    def line(self, codes: np.ndarray) -> str:
+        """The same text for one token, (6,), in a fraction of the time."""
+        kind, beat, position, pitch, duration, instrument = codes.tolist()
+        if kind == NOTE:
+            _, beats, positions, pitches, durations, instruments = self._word_lists
+            return (
+                f"Note: beat={beats[beat]}, position={positions[position]}, pitch={pitches[pitch]}, "
+                f"duration={durations[duration]}, instrument={instruments[instrument]}"
+            )
+        if kind == INSTRUMENT:
+            return f"Instrument: {self._word_lists[5][instrument]}"
+        return {START_OF_SONG: "Start of song", START_OF_NOTES: "Start of notes", END_OF_SONG: "End of song"}[kind]
+
     def words(self, field: str) -> list[str]:
         """Text of each code of a field."""
         return self._words[FIELDS.index(field)].tolist()
@@ -153,6 +166,10 @@ class Encoding:
         numbers[2] = [pitch_name(v) if v >= 0 else "None" for v in self.code_values[2]]
         numbers[4] = [name or "None" for name in self.instrument_names]
         return [np.array(TYPES), *[np.array(column) for column in numbers]]
+
+    @functools.cached_property
+    def _word_lists(self) -> list[list[str]]:
+        return [column.tolist() for column in self._words]
 
     def _check(self, codes: np.ndarray) -> None:
         if codes.ndim != 2 or codes.shape[1] != len(FIELDS):

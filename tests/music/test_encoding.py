@@ -130,3 +130,11 @@ def test_incomplete_table_is_refused(key):
     table = {k: v for k, v in TABLE.items() if k != key}
     with pytest.raises(InputError, match="x.json is not an MMT encoding .*" + key):
         Encoding.from_json(table, "x.json")
+
+
+@given(st.data())
+def test_a_line_is_the_same_alone(data):
+    encoding = Encoding.from_json(mmt_encoding(), "")
+    kind = data.draw(st.integers(0, 4))
+    codes = np.array([[kind, *(data.draw(st.integers(0, n - 1)) for n in encoding.n_codes[1:])]], np.int16)
+    assert encoding.line(codes[0]) == encoding.lines(codes)[0]

@@ -1,0 +1,170 @@
+"""The Feature page as data: when a latent fires, what it is called, and what it does to the next token."""
+
+from typing import Any
+
+import numpy as np
+
+from music_interpret.explorer.opened import Counted, Explored
+from music_interpret.explorer.rolls import SongValues, excerpt
+from music_interpret.explorer.shapes import (
+    Effect,
+    Examples,
+    Excerpt,
+    Feature,
+    FiresWhen,
+    Neighbour,
+    Statistics,
+    ValueCount,
+)
+from music_interpret.explorer.words import CHOSEN, FIRES_WHEN
+from music_interpret.features.index import HISTOGRAM_EDGES, QUANTILES, strongest
+from music_interpret.features.label_words import described
+from music_interpret.music.encoding import FIELDS
+
+EFFECTS, VALUES = 8, 12
+"""Codes that a latent promotes or suppresses most, and values of one concept, that are shown."""
+
+
+def feature(explored: Explored, latent: int, n_examples: int = 8) -> Feature:
+    """All that is known of one latent.
+
+    Args:
+        explored: the opened run.
+        latent: its number.
+        n_examples: firings shown of each kind.
+
+    Raises:
+        InputError: no such latent.
+    """
+    token_ids, values = explored.firings.latent(explored.check_latent(latent))
+    name = explored.names.get(latent)
+    return {
+        "latent": latent,
+        "d_sae": explored.index.d_sae,
+        "live": len(token_ids) > 0,
+        "name": name,
+        "described": described(name) if name else "",
+        "statistics": statistics(explored, latent, token_ids),
+        "labels": label_rows(explored, latent),
+        "examples": examples(explored, latent, token_ids, values, n_examples) if len(token_ids) else [],
+        "effects": effects(explored, latent),
+        "fires_when": fires_when(explored.counted, token_ids) if len(token_ids) else [],
+        "nearest": {
+            "decoder": _neighbours(explored, explored.atlas.similar[latent], explored.atlas.similarity[latent]),
+            "coactivation": _neighbours(explored, explored.atlas.together[latent], explored.atlas.togetherness[latent]),
+        },
+    }
+
+
+def statistics(explored: Explored, latent: int, token_ids: np.ndarray) -> Statistics:
+    """How a latent fires over the whole set."""
+    found = explored.index.statistics
+    counts = found.histogram[latent]
+    used = np.flatnonzero(counts)
+    here = slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, 0)
+    before = np.searchsorted(token_ids, explored.index.activations.songs.first_token.astype(token_ids.dtype))
+    return {
+        "density": float(found.density[latent]),
+        "max": float(found.max[latent]),
+        "mean": float(found.mean[latent]),
+        "n_firings": len(token_ids),
+        "n_tokens": explored.index.activations.n_tokens,
+        "n_songs": int(np.count_nonzero(np.diff(np.append(before, len(token_ids))))),
+        "quantiles": list(zip(QUANTILES, found.quantiles[latent].tolist(), strict=True)),
+        "histogram": {"edges": HISTOGRAM_EDGES[here.start : here.stop + 1], "counts": counts[here]},
+    }
+
+
+def label_rows(explored: Explored, latent: int) -> list[dict[str, Any]]:
+    """The concept values that a latent follows best, with all scores; none if the run is not labelled."""
+    if not explored.rows:
+        return []
+    latents = explored.rows["latent"]
+    here = slice(*np.searchsorted(latents, [latent, latent + 1]).tolist())
+    ranks = explored.rows["rank"][here]
+    kept = np.flatnonzero(ranks > 0)[:10] + here.start
+    columns = {name: column[kept].tolist() for name, column in explored.rows.items()}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def examples(explored: Explored, latent: int, token_ids: np.ndarray, values: np.ndarray, n: int) -> list[Examples]:
+    """Firings: the strongest, one each at even steps from strong to weak, and some by chance."""
+    top = strongest(token_ids, values, explored.index.activations.songs, n, 1)
+    shares = (np.arange(n)[::-1] + 0.5) / n
+    places = np.unique((shares * len(values)).astype(int))[::-1]
+    by_value = np.argpartition(values, places)[places]
+    drawn = np.sort(np.random.default_rng(latent).choice(len(token_ids), min(n, len(token_ids)), replace=False))
+    groups: list[Examples] = []
+    for kind, tokens in (("top", token_ids[top]), ("quantiles", token_ids[by_value]), ("random", token_ids[drawn])):
+        found = [excerpt_of(explored, token_ids, values, int(token)) for token in tokens]
+        groups.append({"kind": kind, "title": CHOSEN[kind][0], "help": CHOSEN[kind][1], "excerpts": found})
+    for shown, place in zip(groups[1]["excerpts"], places.tolist(), strict=True):
+        shown["quantile"] = place / len(values)
+    return groups
+
+
+def excerpt_of(explored: Explored, token_ids: np.ndarray, values: np.ndarray, token_id: int) -> Excerpt:
+    """The bars around one firing of a latent, whose firings are given."""
+    songs = explored.index.activations.songs
+    song = int(songs.song_of(np.array(token_id)))
+    first = int(songs.first_token[song])
+    # Of the array's own type, since NumPy would convert the whole array otherwise.
+    edges = np.array([first, first + songs.n_tokens[song]], token_ids.dtype)
+    here = slice(*np.searchsorted(token_ids, edges).tolist())
+    firings = SongValues(token_ids[here].astype(np.int64) - first, values[here])
+    return excerpt(explored.pieces.piece(song), explored.encoding, firings, token_id - first)
+
+
+def effects(explored: Explored, latent: int) -> list[Effect]:
+    """What the latent at its largest activation adds to the logits of each output field."""
+    added = explored.atlas.effects[latent].astype(np.float32) * explored.index.statistics.max[latent]
+    found: list[Effect] = []
+    start = 0
+    for field, size in zip(FIELDS, explored.atlas.n_codes.tolist(), strict=True):
+        words, here = explored.encoding.words(field), added[start : start + size]
+        order = np.argsort(-here, kind="stable")
+        best, worst = order[:EFFECTS], order[::-1][:EFFECTS]
+        found.append(
+            {
+                "field": field,
+                "promotes": [(words[i], float(here[i])) for i in best.tolist() if here[i] > 0],
+                "suppresses": [(words[i], float(here[i])) for i in worst.tolist() if here[i] < 0],
+            }
+        )
+        start += size
+    return found
+
+
+def fires_when(counted: Counted, token_ids: np.ndarray) -> list[FiresWhen]:
+    """The latent's firings counted by the values of each concept, beside how common the values are."""
+    return [
+        {"what": title, "help": FIRES_WHEN, "values": _value_counts(mine[1:], everywhere[1:], words)}
+        for title, words, mine, everywhere in zip(
+            counted.titles, counted.words, counted.of_tokens(token_ids), counted.counts, strict=True
+        )
+    ]
+
+
+def _value_counts(mine: np.ndarray, counts: np.ndarray, words: tuple[str, ...]) -> list[ValueCount]:
+    """Of the values of one concept: how many firing tokens have each, and how many tokens."""
+    shown = np.flatnonzero(counts)
+    if len(shown) > VALUES:  # those that it fires on most, and the commonest, in the concept's order
+        shown = np.sort(np.lexsort((-counts, -mine))[:VALUES])
+    total, all_counts = max(int(mine.sum()), 1), max(int(counts.sum()), 1)
+    return [
+        {
+            "word": words[value],
+            "share": float(mine[value] / total),
+            "base_rate": float(counts[value] / all_counts),
+            "rate": float(mine[value] / max(int(counts[value]), 1)),
+        }
+        for value in shown.tolist()
+    ]
+
+
+def _neighbours(explored: Explored, latents: np.ndarray, scores: np.ndarray) -> list[Neighbour]:
+    return [
+        {"latent": latent, "score": score, "name": explored.name(latent)}
+        for latent, score in zip(latents.tolist(), scores.tolist(), strict=True)
+        if latent >= 0
+    ]

@@ -1,0 +1,183 @@
+"""Pieces of music as the explorer draws them: notes with their lines, tokens and bars, of a whole set or of one file.
+
+Times are whole steps from the song's first beat. The notes are those the model is given, so a piece that is longer than
+the model reads ends where its tokens end.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from music_interpret.music.concepts.table import CHUNK_TOKENS, Sequences
+from music_interpret.music.encoding import Encoding
+from music_interpret.music.songs import Songs, decode_notes, note_rows
+from music_interpret.music.voices import Voices, voices
+
+
+class Notes(NamedTuple):
+    """Notes in the order of their tokens; every field has a value for each."""
+
+    onset: np.ndarray
+    """First step, int32."""
+    duration: np.ndarray
+    """In steps, int16."""
+    pitch: np.ndarray
+    """MIDI note number, uint8."""
+    program: np.ndarray
+    """General MIDI program, uint8."""
+    voice: np.ndarray
+    """Number of the melodic line in its song, int16; see `music/voices.py`."""
+    token: np.ndarray
+    """Place of the note's token in its song, int16."""
+
+    def taken(self, here: slice | np.ndarray) -> "Notes":
+        """Some of them."""
+        return Notes(*(column[here] for column in self))
+
+
+class Piece(NamedTuple):
+    """One piece of music."""
+
+    key: str
+    """What the page calls it: the number of a song, or u1, u2, … for an uploaded file."""
+    name: str
+    """Its name."""
+    split: str
+    """train, valid or test; yours for an uploaded file."""
+    codes: np.ndarray
+    """Its tokens, int16 (n_tokens, 6)."""
+    notes: Notes
+    """Its notes."""
+    stretches: np.ndarray
+    """(Downbeat from which on, steps of a bar) of each stretch of one metre, int64 (n, 2)."""
+    estimated: bool
+    """Whether its metre is an estimate."""
+
+    @property
+    def end(self) -> int:
+        """Step at which its last note ends."""
+        return int((self.notes.onset + self.notes.duration).max(initial=0))
+
+    def bar_lines(self, start: int, end: int) -> tuple[np.ndarray, int]:
+        """Bar lines within [start, end], and the number of the bar that the first of them opens; bar 1 is the first
+        that is not an upbeat.
+        """
+        lines, number, found, first = [], 0, False, 1
+        for i, (begin, bar) in enumerate(self.stretches.tolist()):
+            stop = int(self.stretches[i + 1, 0]) if i + 1 < len(self.stretches) else max(end, begin) + 1
+            if i == 0:
+                begin -= max(-(-begin // bar), 0) * bar  # bars before the first stretch are counted back from it
+                number = 1 if begin == 0 else 0
+            here = np.arange(begin, stop, bar)
+            inside = here[(here >= start) & (here <= end)]
+            if len(inside) and not found:
+                found, first = True, number + int((inside[0] - begin) // bar)
+            lines.append(inside)
+            number += len(here)
+        return np.concatenate([np.zeros(0, np.int64), *lines]), first
+
+
+class Pieces(NamedTuple):
+    """All songs of a set, in a few bytes a note."""
+
+    sequences: Sequences
+    """What the model reads."""
+    splits: np.ndarray
+    """Split of each song."""
+    notes: Notes
+    """Of all songs, one after the other."""
+    first_note: np.ndarray
+    """First note of each song, and the number of notes, int64 (n_songs + 1,)."""
+    stretches: np.ndarray
+    """Of all songs, int64 (n_stretches, 2), see `Piece`."""
+    first_stretch: np.ndarray
+    """First stretch of each song, and the number of stretches, (n_songs + 1,)."""
+    estimated: np.ndarray
+    """Whether a song's metre is an estimate, bool (n_songs,)."""
+
+    @classmethod
+    def of(cls, sequences: Sequences, splits: np.ndarray) -> "Pieces":
+        """Find the notes, lines and bars of all songs, some at a time, so that memory stays small."""
+        first, parts, stretches = sequences.first_token, [], []
+        start = 0
+        while start < len(sequences.names):
+            stop = max(int(np.searchsorted(first, first[start] + CHUNK_TOKENS, side="right")) - 1, start + 1)
+            songs, rows = _songs(sequences, start, stop)
+            metres = songs.metres
+            token = rows - np.repeat(first[start:stop] - first[start], np.diff(songs.first_note))
+            parts.append((_compact(songs, token), np.diff(songs.first_note)))
+            stretches.append((np.stack([metres.start, metres.bar_steps], 1), np.diff(metres.first), metres.estimated))
+            start = stop
+        return cls(
+            sequences=sequences,
+            splits=splits,
+            notes=Notes(*(np.concatenate(columns) for columns in zip(*(notes for notes, _ in parts), strict=True))),
+            first_note=np.concatenate([[0], np.cumsum(np.concatenate([sizes for _, sizes in parts]))]),
+            stretches=np.concatenate([rows for rows, _, _ in stretches]),
+            first_stretch=np.concatenate([[0], np.cumsum(np.concatenate([sizes for _, sizes, _ in stretches]))]),
+            estimated=np.concatenate([estimated for _, _, estimated in stretches]),
+        )
+
+    def piece(self, song: int) -> Piece:
+        """One song by its number."""
+        first, stop = self.sequences.first_token[song : song + 2]
+        return Piece(
+            key=str(song),
+            name=self.sequences.names[song],
+            split=str(self.splits[song]),
+            codes=self.sequences.codes[first:stop],
+            notes=self.notes.taken(slice(*self.first_note[song : song + 2])),
+            stretches=self.stretches[slice(*self.first_stretch[song : song + 2])],
+            estimated=bool(self.estimated[song]),
+        )
+
+
+def one_piece(
+    key: str, name: str, codes: np.ndarray, encoding: Encoding, metres: Mapping[str, Any], complete: bool
+) -> tuple[Piece, Sequences]:
+    """A piece that belongs to no set, with what concepts take."""
+    sequences = Sequences(codes, np.array([0, len(codes)]), [name], np.array([complete]), encoding, metres)
+    return Pieces.of(sequences, np.array(["yours"])).piece(0)._replace(key=key), sequences
+
+
+def _songs(sequences: Sequences, start: int, stop: int) -> tuple[Songs, np.ndarray]:
+    """The songs start … stop − 1, and the rows of their notes among their tokens."""
+    edges = sequences.first_token[start : stop + 1] - sequences.first_token[start]
+    codes = np.asarray(sequences.codes[sequences.first_token[start] : sequences.first_token[stop]])
+    rows = note_rows(codes)
+    pieces = np.split(decode_notes(codes[rows], sequences.encoding), np.searchsorted(rows, edges[1:-1]))
+    names = sequences.names[start:stop]
+    return Songs.of(pieces, sequences.encoding.resolution, names=names, metres=sequences.metres), rows
+
+
+def _compact(songs: Songs, token: np.ndarray) -> Notes:
+    lines = line_numbers(songs.once(voices), songs.first_note)
+    columns = (songs.onset, songs.duration, songs.pitch, songs.program, lines, token)
+    kinds = (np.int32, np.int16, np.uint8, np.uint8, np.int16, np.int16)
+    return Notes(*(column.astype(kind) for column, kind in zip(columns, kinds, strict=True)))
+
+
+def line_numbers(found: Voices, first_note: np.ndarray) -> np.ndarray:
+    """Number of each note's line in its song, in the order in which lines begin: a note has that of the note it
+    follows, unless another note followed that one before it.
+    """
+    n = len(found.previous)
+    follows = found.previous.copy()
+    order = np.arange(n)
+    # Where a line divides, the first to follow goes on with it and the others begin lines of their own.
+    has = np.flatnonzero(follows >= 0)
+    _, kept = np.unique(follows[has], return_index=True)
+    later = np.ones(len(has), bool)
+    later[kept] = False
+    follows[has[later]] = -1
+    roots = np.where(follows >= 0, follows, order)
+    while True:  # pointer jumping: log₂ of the longest line's length
+        further = roots[roots]
+        if np.array_equal(further, roots):
+            break
+        roots = further
+    begins = np.cumsum(roots == order)
+    song = np.repeat(np.arange(len(first_note) - 1), np.diff(first_note))
+    before = np.concatenate([[0], begins])[first_note[:-1]]
+    return begins[roots] - 1 - before[song]

@@ -1,0 +1,11 @@
+// Piano rolls that light up and play, for the page, the self-contained report and the notebook alike.
+//
+// Times are whole steps from the song's first beat, as in the server's JSON; x and y are CSS pixels from the top left
+// corner of `roll.element`. Nothing here loads anything or depends on a style sheet: colours come from the variables
+// --mi-text, --mi-muted, --mi-line, --mi-panel and --mi-accent where the page has them.
+
+export { PianoRoll } from "./roll/roll.js";
+export { excerptCard } from "./roll/card.js";
+export { colourOf, legend } from "./roll/colours.js";
+export { playAlone, stopPlaying } from "./roll/player.js";
+export { pitchName, placeOf } from "./roll/words.js";

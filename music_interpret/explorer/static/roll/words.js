@@ -1,0 +1,75 @@
+// Pitches and places of a roll in words.
+
+const NAMES = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"];
+const BLACK = [1, 3, 6, 8, 10];
+const FRACTIONS = [[1 / 4, "¼"], [1 / 3, "⅓"], [1 / 2, "½"], [2 / 3, "⅔"], [3 / 4, "¾"], [1 / 6, "⅙"], [5 / 6, "⅚"]];
+
+// C4 is middle C, MIDI note 60; black keys are called as in the names of latents.
+export function pitchName(pitch) {
+  return NAMES[pitch % 12] + (Math.floor(pitch / 12) - 1);
+}
+
+export function isBlackKey(pitch) {
+  return BLACK.includes(pitch % 12);
+}
+
+// The bar that a step lies in and its beat, from 1; null for both where the roll knows no bar line.
+export function placeOf(roll, step) {
+  const bars = roll.bars;
+  if (!bars.length) return { bar: null, beat: (step - roll.start) / roll.resolution + 1 };
+  let i = -1;
+  while (i + 1 < bars.length && bars[i + 1] <= step) i += 1;
+  let begin = bars[Math.max(i, 0)];
+  if (i < 0) {
+    // Before the first line shown: the bar is taken to be as long as the one after it.
+    begin -= bars.length > 1 ? bars[1] - bars[0] : Math.ceil((begin - step) / roll.resolution) * roll.resolution;
+  }
+  return { bar: roll.first_bar + i, beat: (step - begin) / roll.resolution + 1 };
+}
+
+function beatWords(beat) {
+  const whole = Math.floor(beat + 1e-6);
+  const rest = beat - whole;
+  if (Math.abs(rest) < 0.01) return String(whole);
+  const found = FRACTIONS.find(([value]) => Math.abs(value - rest) < 0.01);
+  return found ? whole + found[1] : beat.toFixed(2);
+}
+
+// "bar 6, beat 1½", or "upbeat, beat 4" for the notes before bar 1.
+export function placeWords(roll, step) {
+  const { bar, beat } = placeOf(roll, step);
+  if (bar === null) return `beat ${beatWords(beat)} of this part`;
+  return `${bar < 1 ? "upbeat" : `bar ${bar}`}, beat ${beatWords(beat)}`;
+}
+
+// An activation with three digits that count.
+export function number(value) {
+  if (!value) return "0";
+  const text = Math.abs(value) >= 1000 ? value.toFixed(0) : value.toPrecision(3);
+  return text.includes("e") ? value.toFixed(6) : text;
+}
+
+// The roll in one sentence, for those who do not see it.
+export function rollWords(roll, values) {
+  const n = roll.notes.onset.length;
+  const { bar: first } = placeOf(roll, roll.start);
+  const { bar: last } = placeOf(roll, Math.max(roll.end - 1, roll.start));
+  const bars = first === null ? "" : first === last ? `, bar ${Math.max(first, 0)}` : `, bars ${Math.max(first, 0)} to ${last}`;
+  const head = `Piano roll of ${roll.name}${bars}: ${n} ${n === 1 ? "note" : "notes"}`;
+  if (!values) return head;
+  let strongest = -1;
+  for (let i = 0; i < n; i += 1) if (values[i] > 0 && !(values[i] <= values[strongest])) strongest = i;
+  if (strongest < 0) return `${head}, on none of which it fires`;
+  const fires = values.reduce((sum, value) => sum + (value > 0 ? 1 : 0), 0);
+  const where = `${pitchName(roll.notes.pitch[strongest])} at ${placeWords(roll, roll.notes.onset[strongest])}`;
+  return `${head}; it fires on ${fires}, strongest on ${where} (${number(values[strongest])})`;
+}
+
+// One note in words.
+export function noteWords(roll, note, values) {
+  const { pitch, onset, lane } = roll.notes;
+  const parts = [pitchName(pitch[note]), placeWords(roll, onset[note])];
+  if (roll.lanes[lane[note]]) parts.push(roll.lanes[lane[note]].name);
+  if (values) parts.push(values[note] > 0 ? number(values[note]) : "off");
+  return parts;
+}

@@ -1,0 +1,138 @@
+"""People's own files: read, run through the model and the autoencoder, and kept in memory as pieces to look at."""
+
+import tempfile
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from music_interpret.errors import InputError
+from music_interpret.explorer.firings_file import TokenFirings
+from music_interpret.explorer.opened import Explored
+from music_interpret.explorer.pieces import one_piece
+from music_interpret.explorer.reader import Reader
+from music_interpret.explorer.song import Playable
+from music_interpret.music.encoding import NOTE
+from music_interpret.music.scores import FORMATS
+
+if TYPE_CHECKING:
+    from music_interpret.models.loaded import LoadedModel
+    from music_interpret.sae.autoencoder import SparseAutoencoder
+
+LARGEST_BYTES = 4 * 2**20
+KEPT = 32
+"""Uploaded pieces that are kept; the oldest goes first."""
+LONGEST_NAME = 120
+
+
+class Uploaded(NamedTuple):
+    """A piece that someone brought."""
+
+    played: Playable
+    n_notes: int
+    """Notes in the file, of which the model may read fewer."""
+    notice: str | None
+    """What was left out, in a sentence."""
+
+
+class Uploads:
+    """The uploaded pieces of one server."""
+
+    def __init__(self, explored: Explored, reader: Reader) -> None:
+        self.explored, self.reader = explored, reader
+        self._pieces: OrderedDict[str, Uploaded] = OrderedDict()
+        self._lock, self._loading = threading.Lock(), threading.Lock()
+        self._loaded: tuple[SparseAutoencoder, LoadedModel] | None = None
+        self._count = 0
+
+    def add(self, name: str, content: bytes) -> Uploaded:
+        """Read a file's bytes and run them through the model.
+
+        Args:
+            name: the file's own name, whose suffix tells its format.
+            content: its bytes.
+
+        Raises:
+            InputError: a sentence about what is wrong with the file.
+        """
+        name = Path(name.replace("\\", "/").replace("\x00", "")).name[-LONGEST_NAME:]
+        suffix = Path(name).suffix.lower()
+        if suffix not in FORMATS:
+            raise InputError(f"{suffix or 'a file without a suffix'} is not read; right is one of {', '.join(FORMATS)}")
+        if not content:
+            raise InputError("the file is empty")
+        if len(content) > LARGEST_BYTES:
+            raise InputError(f"the file has {len(content):,} bytes; right is up to {LARGEST_BYTES:,}")
+        with tempfile.TemporaryDirectory(prefix="music-interpret-") as folder:
+            path = Path(folder) / f"piece{suffix}"
+            path.write_bytes(content)
+            work = self.reader.read(path, self.explored.encoding.resolution)
+        if not len(work.notes):
+            raise InputError("no note in this file is for an instrument that the model knows (drums are left out)")
+        return self._keep(name, work.notes, {name: work.metres} if work.metres else {}, work.n_works)
+
+    def _keep(self, name: str, notes: np.ndarray, metres: dict[str, Any], n_works: int) -> Uploaded:
+        autoencoder, model = self._opened()
+        codes = model.encode(notes)
+        firings = self._firings(codes, autoencoder, model)
+        read = int((codes[:, 0] == NOTE).sum())
+        with self._lock:
+            self._count += 1
+            key = f"u{self._count}"
+        piece, sequences = one_piece(key, name, codes, self.explored.encoding, metres, read == len(notes))
+        notices = []
+        if n_works > 1:
+            notices.append(f"the file holds {n_works} pieces; this is the first")
+        if read < len(notes):
+            notices.append(f"the model reads the first {read:,} of {len(notes):,} notes")
+        uploaded = Uploaded(Playable(piece, firings, sequences), len(notes), "; ".join(notices) or None)
+        with self._lock:
+            self._pieces[key] = uploaded
+            while len(self._pieces) > KEPT:
+                self._pieces.popitem(last=False)
+        return uploaded
+
+    def _firings(self, codes: np.ndarray, autoencoder: "SparseAutoencoder", model: "LoadedModel") -> TokenFirings:
+        """All latents on all tokens of a piece."""
+        import torch
+
+        from music_interpret.activations.hooks import record
+
+        tokens, layer = torch.from_numpy(codes.astype(np.int64)), int(self.explored.args["arguments"]["layer"])
+        with torch.inference_mode():
+            with record({layer: model.layers[layer]}) as outputs:
+                model.module(tokens[None])
+            z = autoencoder.encode(outputs[layer][0], tokens).numpy()
+        rows, latents = np.nonzero(z > 0)
+        return TokenFirings.of(rows, latents, z[rows, latents])
+
+    def _opened(self) -> "tuple[SparseAutoencoder, LoadedModel]":
+        """The autoencoder and the model, loaded at the first need."""
+        with self._loading:
+            if self._loaded is None:
+                from music_interpret.features.opened_run import model_of_run
+                from music_interpret.sae.autoencoder import SparseAutoencoder
+
+                run, args = self.explored.run, self.explored.args
+                model = model_of_run(run, args, self.explored.encoding)
+                self._loaded = SparseAutoencoder.load(run / "sae"), model
+            return self._loaded
+
+    def warm(self) -> None:
+        """Load what the first file would have to wait for."""
+        self.reader.warm()
+        self._opened()
+
+    def get(self, key: str) -> Uploaded:
+        """An uploaded piece; InputError if it is not there."""
+        with self._lock:
+            if key not in self._pieces:
+                raise InputError("this piece is not here any more: uploads are forgotten when the server stops")
+            return self._pieces[key]
+
+    def all(self) -> list[Uploaded]:
+        """The pieces, the latest first."""
+        with self._lock:
+            return list(self._pieces.values())[::-1]
