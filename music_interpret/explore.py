@@ -10,7 +10,7 @@ from typing import Any
 
 from music_interpret.config import positional
 from music_interpret.errors import InputError
-from music_interpret.memory import share_free_memory
+from music_interpret.memory import return_free_memory, share_free_memory
 
 ADDRESS, PORT = "127.0.0.1", 8137
 NEXT_PORTS = 20
@@ -48,6 +48,7 @@ def explore(config: ExploreConfig) -> None:
     listening = listen(config.port)
     with listening:
         explorer = Explorer(Explored.open(config.run))
+        return_free_memory()
         settings = uvicorn.Config(make_app(explorer), log_level="warning", server_header=False, lifespan="on")
         server = uvicorn.Server(settings)
         address = f"http://{ADDRESS}:{listening.getsockname()[1]}/"

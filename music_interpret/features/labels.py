@@ -84,8 +84,10 @@ def read_rows(labels: Labels) -> dict[str, np.ndarray]:
     import pyarrow.parquet
 
     path = labels.folder / "labels.parquet"
+    # Arrow's own allocator keeps what it used, tens of megabytes, which a server would carry along.
+    pyarrow.set_memory_pool(pyarrow.system_memory_pool())
     try:
-        table = pyarrow.parquet.read_table(path)
+        table = pyarrow.parquet.read_table(path, use_threads=False)
     except (OSError, pyarrow.ArrowInvalid) as error:
         raise InputError(f"{path} is damaged ({' '.join(str(error).split())}); label the run again") from None
     return {name: table[name].to_numpy() for name in table.column_names}

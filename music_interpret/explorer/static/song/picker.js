@@ -1,0 +1,56 @@
+// Choose another piece: a field that searches names, with a list under it.
+
+import { go, params, queryOf } from "../address.js";
+import { fill, h } from "../dom.js";
+import { whole } from "../words.js";
+
+const SHOWN = 60;
+const KEPT = ["tracks", "concepts", "latent", "zoom"]; // what makes sense in another piece too
+
+export function songPicker(songs, current) {
+  const field = h("input", { type: "search", id: "songs", role: "combobox", "aria-expanded": "false", "aria-controls": "song-list", "aria-autocomplete": "list", placeholder: `Another of ${whole(songs.song.length)} pieces …`, autocomplete: "off", spellcheck: "false" });
+  const list = h("ul", { id: "song-list", role: "listbox", "aria-label": "Pieces", hidden: true });
+  let found = [];
+  let at = -1;
+  const open = (place) => {
+    const query = params();
+    go(`/song/${songs.song[place]}${queryOf(Object.fromEntries(KEPT.map((key) => [key, query.get(key)])))}`);
+  };
+  const show = () => {
+    const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+    found = songs.song.map((_, i) => i).filter((i) => words.every((word) => `${songs.name[i]} ${songs.split[i]}`.toLowerCase().includes(word)));
+    at = -1;
+    fill(list, found.slice(0, SHOWN).map((i, place) => h("li", { role: "option", id: `song-option-${place}`, "aria-selected": "false", class: songs.song[i] === current ? "current" : null, onpointerdown: (event) => (event.preventDefault(), open(i)) }, h("span", {}, songs.name[i]), h("small", { class: "muted" }, `${songs.split[i]}, ${whole(songs.notes[i])} notes`))),
+      found.length > SHOWN ? h("li", { class: "muted small" }, `and ${whole(found.length - SHOWN)} more; type to search`) : null,
+      found.length ? null : h("li", { class: "muted small" }, "No piece is called so."));
+    toggle(true);
+  };
+  const toggle = (on) => {
+    list.hidden = !on;
+    field.setAttribute("aria-expanded", String(on));
+    if (!on) field.removeAttribute("aria-activedescendant");
+  };
+  const move = (by) => {
+    const n = Math.min(found.length, SHOWN);
+    if (!n) return;
+    at = (at + by + n) % n;
+    [...list.children].forEach((item, i) => item.setAttribute("aria-selected", String(i === at)));
+    list.children[at].scrollIntoView({ block: "nearest" });
+    field.setAttribute("aria-activedescendant", `song-option-${at}`);
+  };
+  field.addEventListener("focus", show);
+  field.addEventListener("input", show);
+  field.addEventListener("blur", () => toggle(false));
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      if (list.hidden) show();
+      move(event.key === "ArrowDown" ? 1 : -1);
+    } else if (event.key === "Enter" && found.length && !list.hidden) open(found[Math.max(0, at)]);
+    else if (event.key === "Escape" && !list.hidden) {
+      event.preventDefault();
+      toggle(false);
+    }
+  });
+  return h("div", { class: "picker" }, h("label", { for: "songs", class: "out-of-sight" }, "Choose another piece"), field, list);
+}
