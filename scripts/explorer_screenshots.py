@@ -21,7 +21,7 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-COLOURS = 96
+COLOURS = 160
 SIZE = {"width": 1280, "height": 800}
 PAGES = {
     "overview": ("/", "light"),

@@ -181,6 +181,16 @@ def tree(folder: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.fixture(scope="module")
+def labelled_module(labelled_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A copy of `labelled_home` for a file of tests that only read its runs."""
+    root = tmp_path_factory.mktemp("labelled") / "home"
+    shutil.copytree(labelled_home, root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MUSIC_INTERPRET_HOME", str(root))
+        yield root
+
+
 class Served:
     """A running explorer; `restart` ends it and starts it anew, with everything read again."""
 

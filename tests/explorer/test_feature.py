@@ -1,7 +1,5 @@
 """The Feature page's data says what the index says."""
 
-import shutil
-
 import numpy as np
 import orjson
 import pytest
@@ -13,12 +11,8 @@ from music_interpret.explorer.opened import Explored
 
 
 @pytest.fixture(scope="module")
-def explored(labelled_home, tmp_path_factory):
-    root = tmp_path_factory.mktemp("explored") / "home"
-    shutil.copytree(labelled_home, root)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MUSIC_INTERPRET_HOME", str(root))
-        yield Explored.open("s/e")
+def explored(labelled_module):
+    return Explored.open("s/e")
 
 
 def live_latents(explored, count):

@@ -2,7 +2,6 @@
 
 import io
 import os
-import shutil
 import zipfile
 from pathlib import Path
 
@@ -26,12 +25,8 @@ CHORALE = MUSIC / "corpus" / "bach" / "bwv66.6.mxl"
 
 
 @pytest.fixture(scope="module")
-def explorer(labelled_home, tmp_path_factory):
-    root = tmp_path_factory.mktemp("uploads") / "home"
-    shutil.copytree(labelled_home, root)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MUSIC_INTERPRET_HOME", str(root))
-        yield Explorer(Explored.open("s/e"))
+def explorer(labelled_module):
+    return Explorer(Explored.open("s/e"))
 
 
 @pytest.fixture(scope="module")

@@ -97,7 +97,7 @@ export function againstBase(values, shown = 8) {
 export function diverging(promotes, suppresses) {
   const most = Math.max(...[...promotes, ...suppresses].map(([, value]) => Math.abs(value)), 1e-9);
   const row = ([word, value]) =>
-    h("tr", { class: value >= 0 ? "up" : "down" }, h("th", { scope: "row" }, word),
+    h("tr", { class: value >= 0 ? "up" : "down" }, h("th", { scope: "row" }, word === "None" ? "none" : word),
       h("td", { class: "half left" }, value < 0 ? bar(-value, most) : null),
       h("td", { class: "half right" }, value >= 0 ? bar(value, most) : null),
       h("td", { class: "number" }, signed(value)));

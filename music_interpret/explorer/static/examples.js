@@ -5,6 +5,14 @@ import { go } from "./address.js";
 import { excerptCard, legend } from "./pianoroll.js";
 
 const AT_ONCE = 4;
+const ROUND_THE_ROLL = 124;
+
+/** About how tall the card of an excerpt will be, so that little moves when it is drawn. */
+function height({ roll, others }) {
+  const { pitch } = roll.notes;
+  const rows = pitch.length ? Math.max(...pitch) - Math.min(...pitch) + 3 : 13;
+  return Math.max(132, Math.min(280, rows * 8 + 22)) + ROUND_THE_ROLL + (roll.lanes.length > 1 ? 22 : 0) + (others.length ? 24 : 0);
+}
 
 /** @returns {{element, legend, playFirst(), destroy()}} */
 export function exampleGroups(feature, { songUrl }) {
@@ -25,12 +33,12 @@ export function exampleGroups(feature, { songUrl }) {
       onClick: (note) => go(songUrl({ ...excerpt, token: excerpt.roll.notes.token[note] })),
     });
     place.append(card);
-    place.classList.add("drawn");
+    place.style.minHeight = "";
   };
   let made = 0;
   const group = ({ kind, title, help: words, excerpts }) => {
     const places = excerpts.map((excerpt) => {
-      const place = h("div", { class: "card" });
+      const place = h("div", { class: "card", style: { "min-height": `${height(excerpt)}px` } });
       waiting.set(place, excerpt);
       if (made++ >= AT_ONCE) watcher.observe(place);
       else queueMicrotask(() => draw(place));

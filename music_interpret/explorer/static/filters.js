@@ -4,13 +4,13 @@ import { announce, fill, h, quiet } from "./dom.js";
 import { dot, inOrder, NO_NAME } from "./groups.js";
 import { help } from "./help.js";
 import { range } from "./latents.js";
-import { NEEDS, whole } from "./words.js";
+import { fixed, whole } from "./words.js";
 
 const RANGES = [
-  ["mcc", "MCC", 0.05],
-  ["density", "density", 0.001],
-  ["max", "max", 0.1],
+  ["mcc", "MCC"],
+  ["density", "density"],
 ];
+const ABOUT = { given: "this token", past: "before", future: "after", next: "the next token" };
 
 export class Filters {
   /** @param change called with changes of the query. */
@@ -29,15 +29,15 @@ export class Filters {
     this.needs = h("div", { class: "chips", role: "group", "aria-label": "What the name is about" });
     this.kinds = h("div", { class: "chips", role: "group", "aria-label": "Kinds of latents" });
     this.concept = this.concepts();
-    this.ranges = RANGES.map(([key, title, step]) => this.rangeOf(key, title, step));
+    this.ranges = RANGES.map(([key, title]) => this.rangeOf(key, title));
     this.reset = h("button", { type: "button", class: "quiet small", onclick: () => this.clear() }, "Clear all filters");
     this.element = h(
       "section",
       { class: "filters", "aria-label": "Filters" },
-      h("div", { class: "row" }, this.search, this.kinds),
+      h("div", { class: "row" }, this.search, run.labelled ? this.concept : null, this.kinds),
       run.labelled ? h("div", { class: "row legend" }, this.legend) : null,
-      run.labelled ? h("div", { class: "row" }, h("span", { class: "title" }, "says something of", help("needs", "given, past, future, next")), this.needs) : null,
-      h("div", { class: "row" }, run.labelled ? this.concept : null, run.labelled ? this.ranges : this.ranges.slice(1), this.reset),
+      h("div", { class: "row spread-out" }, run.labelled ? h("div", { class: "row" }, h("span", { class: "title" }, "about", help("needs", "about")), this.needs) : null,
+        h("div", { class: "row" }, run.labelled ? this.ranges : this.ranges.slice(1), this.reset)),
     );
   }
 
@@ -50,8 +50,8 @@ export class Filters {
     return h("label", { class: "field" }, h("span", { class: "title" }, "concept"), select);
   }
 
-  rangeOf(key, title, step) {
-    const [low, high] = ["at least", "at most"].map((which) => h("input", { type: "number", step: "any", "data-step": step, "aria-label": `${title} ${which}`, placeholder: which === "at least" ? "from" : "to" }));
+  rangeOf(key, title) {
+    const [low, high] = ["at least", "at most"].map((which) => h("input", { type: "number", step: "any", "aria-label": `${title} ${which}`, placeholder: which === "at least" ? "from" : "to" }));
     const changed = () => this.change({ [key]: low.value || high.value ? `${low.value},${high.value}` : null });
     for (const field of [low, high]) field.addEventListener("change", changed);
     return h("div", { class: "field range", "data-range": key, role: "group", "aria-label": title }, h("span", { class: "title" }, title, help(key, title)), low, "–", high);
@@ -71,7 +71,7 @@ export class Filters {
     const groups = latents.count((i) => latents.groupOf(i) ?? NO_NAME, latents.chosen(query, "group"));
     this.chips(this.legend, "group", query, inOrder(new Set([...this.run.groups, ...groups.keys(), NO_NAME])), (name) => [dot(name), name], groups);
     const needs = latents.count((i) => latents.needs[i], latents.chosen(query, "needs"));
-    this.chips(this.needs, "needs", query, Object.keys(NEEDS), (name) => [NEEDS[name]], needs);
+    this.chips(this.needs, "needs", query, Object.keys(ABOUT), (name) => [ABOUT[name]], needs);
     const dead = latents.length - this.run.n_live;
     const kinds = [
       this.run.labelled && ["named", "1", "named"],
@@ -79,7 +79,9 @@ export class Filters {
       ["own", "1", "own label"],
       dead > 0 && ["dead", "1", `dead (${whole(dead)})`],
     ].filter(Boolean);
-    fill(this.kinds, kinds.map(([key, value, title]) => this.chip(query.get(key) === value, [title], () => ({ [key]: query.get(key) === value ? null : value }))));
+    const drawn = query.get("max") || query.get("box") ? [[query.get("max") ? `max ${range(query.get("max")).map((end) => fixed(end)).join(" to ")}  ×` : null, "max"], [query.get("box") ? "part of the map  ×" : null, "box"]] : [];
+    fill(this.kinds, kinds.map(([key, value, title]) => this.chip(query.get(key) === value, [title], () => ({ [key]: query.get(key) === value ? null : value }))),
+      drawn.filter(([title]) => title).map(([title, key]) => this.chip(true, [title], () => ({ [key]: null }))));
     this.reset.hidden = ![...query.keys()].some((key) => key !== "sort" && key !== "page");
   }
 

@@ -1,15 +1,12 @@
-// Plain-words help: a "?" beside a number that opens by mouse, touch and keyboard. The words come from the server.
+// Plain-words help: a "?" beside a number that opens by mouse, touch and keyboard. Most words come from the server.
 
 import { h } from "./dom.js";
 
 const OWN_WORDS = {
-  scatter:
-    "Each dot is a latent: to the right the ones that fire on more tokens, further up the ones that fire more strongly. " +
-    "Drag over dots to keep only those; click one to open it.",
-  map:
-    "Each dot is a latent. Latents whose directions in the model point the same way lie together, so neighbours tend to do " +
-    "similar things. Only nearness means something, not left or right. Drag over dots to keep only those.",
-  own: "Your own words for this latent. They are kept in the run's folder and can be searched in the overview.",
+  brush: "Drag over dots to keep only those; click one to open it.",
+  monosemanticity: "For a latent's 20 strongest tokens of the test songs, the share for which its name is true; the mean over latents.",
+  beyond_identity: "The same, counting only what is found better than by any property of the token itself, such as its pitch.",
+  named_context: "The same, counting only names that need more than the token itself: the tokens around it, or the one that comes next.",
 };
 
 let words = {};

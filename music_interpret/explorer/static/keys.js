@@ -11,7 +11,7 @@ const EVERYWHERE = [
   ["?", "this list"],
   ["Esc", "close, or leave a field"],
 ];
-const PLACES = { o: "/", s: "/song/0", y: "/yours", c: "/compare" };
+const PLACES = { o: "/", s: "/song", y: "/yours", c: "/compare" };
 let page = {};
 let shown = [];
 let going = 0;

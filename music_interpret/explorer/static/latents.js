@@ -1,7 +1,10 @@
 // All latents of the run as columns, and which of them, in which order, an address asks for.
 
+import { params, queryOf } from "./address.js";
+
 const NUMBERS = ["density", "max", "mean", "mcc", "f1", "gain", "x", "y"];
 const RANGES = ["mcc", "density", "max"];
+const CLEAR_GAIN = 0.1; // as in the features command
 
 /** The parts of the query that say which latents are listed; they travel along to the latents' own pages. */
 export const LIST_KEYS = ["q", "group", "concept", "needs", "named", "star", "own", "dead", "mcc", "density", "max", "box", "sort", "page"];
@@ -14,6 +17,26 @@ export class Latents {
     for (const name of NUMBERS) this[name] = Float64Array.from(columns[name], (value) => value ?? NaN);
     this.place = new Map(columns.latent.map((latent, i) => [latent, i]));
     this.words = new Array(this.length);
+    this.standing = this.standings();
+  }
+
+  /**
+   * Each latent's place in the order that a list begins with: first names that say clearly more than their token does,
+   * then other names, then none; among equals by MCC, but each concept's best before any concept's second.
+   */
+  standings() {
+    const tier = (i) => (this.name[i] === null ? 2 : this.needs[i] !== "given" && this.gain[i] > CLEAR_GAIN ? 0 : 1);
+    const ranked = [...this.latent.keys()].sort((a, b) => compare(this.mcc[a], this.mcc[b], -1) || a - b);
+    const seen = new Map();
+    const turn = new Int32Array(this.length);
+    for (const i of ranked) {
+      const kind = `${tier(i)} ${this.concept[i]}`;
+      turn[i] = tier(i) === 2 ? 0 : seen.get(kind) ?? 0;
+      seen.set(kind, turn[i] + 1);
+    }
+    const place = new Int32Array(this.length);
+    ranked.map((i, at) => [i, at]).sort(([a, x], [b, y]) => tier(a) - tier(b) || turn[a] - turn[b] || x - y).forEach(([i], at) => (place[i] = at));
+    return place;
   }
 
   /** The group whose colour it has: that of its name, null for a latent without one. */
@@ -79,7 +102,7 @@ export class Latents {
   sorted(found, sort) {
     const down = sort?.startsWith("-") ? -1 : 1;
     const key = sort?.replace(/^-/, "");
-    if (!key) return found.sort((a, b) => (this.name[b] !== null) - (this.name[a] !== null) || compare(this.mcc[b], this.mcc[a], -1) || a - b);
+    if (!key) return found.sort((a, b) => this.standing[a] - this.standing[b]);
     if (key === "latent") return down > 0 ? found : found.reverse();
     if (key === "name") {
       const named = (i) => this.label[i] ?? this.name[i] ?? (this.rule[i] ? `~ ${this.rule[i]}` : "~~");
@@ -87,7 +110,7 @@ export class Latents {
     }
     const column = this[key];
     if (!column) return found;
-    if (column instanceof Float64Array) return found.sort((a, b) => down * compare(column[a], column[b], down) || a - b);
+    if (column instanceof Float64Array) return found.sort((a, b) => compare(column[a], column[b], down) || a - b);
     return found.sort((a, b) => down * String(column[a] ?? "~").localeCompare(String(column[b] ?? "~")) || a - b);
   }
 
@@ -102,8 +125,8 @@ export class Latents {
 /** Numbers before what is no number, whichever way the order goes. */
 function compare(a, b, down) {
   const [noA, noB] = [Number.isNaN(a), Number.isNaN(b)];
-  if (noA || noB) return noA && noB ? 0 : noA ? down : -down;
-  return a - b;
+  if (noA || noB) return noA - noB;
+  return down * (a - b);
 }
 
 /** "0.2,0.8", "0.2," or ",0.8" as two ends. */
@@ -118,3 +141,6 @@ export function listQuery(query, { page = true } = {}) {
   for (const key of LIST_KEYS) if (query.get(key) && (page || key !== "page")) kept.set(key, query.get(key));
   return kept;
 }
+
+/** A latent's page leads on with the list it was found in, so that "next" means next in the list. */
+export const featureLink = (latent, query = params()) => `/feature/${latent}${queryOf(listQuery(query, { page: false }))}`;

@@ -35,7 +35,7 @@ function atoms(name) {
 
 /** "kept: the best …" as "Kept: the best …." */
 function sentence(text) {
-  const words = text.replace(/^kept: /, "This name is kept: ").replace(/^none: /, "It gets no name: ");
+  const words = text.replace(/^kept: /, "This name is kept: ").replace(/^none: /, "It gets no name: ").replace(/\b(\d) atoms\b/, "$1 concepts together");
   return words.charAt(0).toUpperCase() + words.slice(1) + (/[.!?]$/.test(words) ? "" : ".");
 }
 

@@ -23,8 +23,8 @@ export function runInNumbers(run) {
     { class: "run", "aria-labelledby": "run-title" },
     h("div", { class: "run-words" }, h("h1", { id: "run-title", tabindex: "-1" }, run.run), h("p", { class: "lead" }, `${what}${run.token_baseline && run.token_baseline !== "none" ? " with a token baseline" : ""}, ${where} (${run.dataset}).`)),
     h("dl", { class: "numbers" }, figures(run).map(([key, title, value, more]) => h("div", {}, h("dt", {}, title, help(key, title)), h("dd", {}, value, more && h("small", {}, more))))),
-    (run.notices ?? []).map((notice) => h("p", { class: "notice" }, commanded(notice))),
     run.set_level ? worth(run) : null,
+    (run.notices ?? []).map((notice) => h("p", { class: "notice" }, commanded(notice))),
   );
 }
 
@@ -50,23 +50,23 @@ function figures(run) {
 
 const COLUMNS = [
   ["named", "Named", "named"],
-  ["named_context", "named for what the token does not state", "context"],
+  ["named_context", "… for more than the token", "named_context"],
   ["coverage", "Concepts found", "coverage"],
   ["coverage_context", "… in context", "context"],
-  ["beyond_identity", "… better than the token itself", "gain"],
-  ["monosemanticity", "True on its 20 strongest tokens", "monosemanticity"],
+  ["beyond_identity", "… better than the token", "beyond_identity"],
+  ["monosemanticity", "True of the strongest", "monosemanticity"],
 ];
 
 function worth(run) {
   const most = Object.fromEntries(COLUMNS.map(([key]) => [key, Math.max(...run.set_level.map((row) => row[key] ?? 0), 0.0001)]));
   const head = h("tr", {}, h("th", { scope: "col" }, h("span", { class: "out-of-sight" }, "What")), COLUMNS.map(([, title, key]) => h("th", { scope: "col", class: "number" }, title, help(key, title))));
   const rows = run.set_level.map((row) =>
-    h("tr", { class: row.what === "sae" ? "own" : null }, h("th", { scope: "row" }, CONTROLS[row.what] ?? row.what.replaceAll("_", " ")),
+    h("tr", { class: row.what === "sae" ? "mine" : null }, h("th", { scope: "row" }, CONTROLS[row.what] ?? row.what.replaceAll("_", " ")),
       COLUMNS.map(([key]) => h("td", { class: "number" }, percent(row[key]), run.set_level.length > 1 ? bar(row[key] ?? 0, most[key]) : null))));
   const alone = run.set_level.length === 1;
   return h(
     "details",
-    { class: "worth", open: true },
+    { class: "worth", open: !alone },
     h("summary", {}, h("h2", {}, alone ? "What the names are worth" : "What the names are worth, beside controls")),
     h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Names and concepts found, beside controls" }, h("table", {}, h("thead", {}, head), h("tbody", {}, rows))),
     alone ? h("p", { class: "muted small" }, "No controls were labelled with this run. What directions without an autoencoder reach by the same test is told after: ", h("code", {}, `music-interpret label ${run.run} --controls`)) : null,

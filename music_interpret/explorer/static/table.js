@@ -13,7 +13,7 @@ const COLUMNS = [
   ["latent", "Latent", false, "number"],
   ["name", "Name", false, "name"],
   ["group", "Group", false, "group"],
-  ["needs", "Says something of", false, "needs"],
+  ["needs", "About", false, "needs"],
   ["mcc", "MCC", true, "number mcc"],
   ["f1", "F1", true, "number f1"],
   ["gain", "Gain", true, "number gain"],
@@ -34,7 +34,7 @@ export class LatentTable {
     this.body = h("tbody", {});
     this.pager = h("nav", { class: "pager", "aria-label": "Pages of the table" });
     const table = h("table", { class: "latents" }, h("thead", {}, h("tr", {}, this.heads)), this.body);
-    this.element = h("div", {}, h("div", { class: "wide" }, table), this.pager);
+    this.element = h("div", {}, table, this.pager);
     this.body.addEventListener("mouseover", (event) => this.hover(event.target.closest("tr")));
     this.body.addEventListener("focusin", (event) => this.hover(event.target.closest("tr")));
     this.body.addEventListener("mouseleave", () => this.hover(null));

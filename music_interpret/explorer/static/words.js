@@ -6,7 +6,7 @@ export const whole = (value) => (value === null || value === undefined ? "–" :
 
 /** A number with so many digits after the point; a dash for none. */
 export function fixed(value, digits = 2) {
-  return Number.isFinite(value) ? value.toFixed(digits).replace("-", "−") : "–";
+  return Number.isFinite(value) ? value.toFixed(digits).replace(/^-(?=[0.]*$)/, "").replace("-", "−") : "–";
 }
 
 export const signed = (value, digits = 2) => (Number.isFinite(value) ? (value > 0 ? "+" : "") + fixed(value, digits) : "–");
@@ -32,8 +32,8 @@ export const pitchName = (pitch) => `${STEPS[pitch % 12]}${Math.floor(pitch / 12
 /** What a latent's name can be computed from. */
 export const NEEDS = {
   given: "this token",
-  past: "tokens before",
-  future: "tokens after",
+  past: "what came before",
+  future: "what comes after",
   next: "the next token",
 };
 export const NEEDS_LONG = {

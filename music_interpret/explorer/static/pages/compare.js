@@ -22,7 +22,7 @@ export async function show(main, { run, query, signal }) {
   }
   const page = new ComparePage(run, runs, signal);
   fill(main, page.element);
-  await page.update(query);
+  page.update(query);
   return {
     title: "Compare", update: (now) => page.update(now), destroy: () => page.destroy(),
     keys: { j: () => page.step(1), k: () => page.step(-1), " ": () => page.groups[0]?.playFirst() },
@@ -74,14 +74,20 @@ class ComparePage {
     if (this.id !== id) {
       this.id = id;
       fill(this.summary, h("div", { class: "waiting short" }));
-      const compared = await get(`/api/compare/${id}`, this.signal);
-      if (this.id !== id) return;
+      const compared = await get(`/api/compare/${id}`, this.signal).catch((error) => error);
+      if (this.id !== id || compared.name === "AbortError") return;
+      if (compared instanceof Error) return this.failed(compared);
       this.compared = compared;
       this.summarise();
     }
     if (!this.compared) return;
     this.list(query);
     await this.pair(query);
+  }
+
+  failed(error) {
+    this.id = null;
+    fill(this.summary, h("p", { class: "failed", role: "alert" }, error.message, " ", h("button", { type: "button", class: "quiet small", onclick: () => this.update(params()) }, "Try again")));
   }
 
   summarise() {
@@ -132,7 +138,7 @@ class ComparePage {
     });
     return h("tr", { "data-latent": pairs.latent[i], class: on ? "on" : null },
       h("td", { class: "number" }, fixed(pairs.score[i]), bar(Math.max(0, pairs.score[i]))), h("th", { scope: "row" }, link),
-      h("td", {}, h("span", { class: "number" }, pairs.other[i]), " ", pairs.other_name[i] ?? h("span", { class: "muted" }, "no name")));
+      h("td", {}, h("span", { class: "clamp" }, h("span", { class: "number" }, pairs.other[i]), " ", pairs.other_name[i] ?? h("span", { class: "muted" }, "no name"))));
   }
 
   choose(latent) {
@@ -141,6 +147,7 @@ class ComparePage {
   }
 
   step(by) {
+    if (!this.compared) return;
     const { latent } = this.compared.pairs;
     const at = this.shown.findIndex((i) => latent[i] === this.chosen);
     const next = this.shown[Math.max(0, Math.min(this.shown.length - 1, at + by))];
@@ -160,7 +167,7 @@ class ComparePage {
     try {
       const [mine, theirs] = await Promise.all([get(`/api/feature/${pairs.latent[i]}?examples=${EXAMPLES}`, this.signal), get(`/api/compare/${this.id}/feature/${pairs.other[i]}?examples=${EXAMPLES}`, this.signal)]);
       if (this.pairShown !== key) return;
-      this.fillBoth(h("p", { class: "pair-score" }, "Together ", h("strong", {}, fixed(pairs.score[i])), onALine({ value: pairs.score[i] })), h("div", { class: "sides" }, this.side(mine, this.run.run, pairs.density[i], true), this.side(theirs, this.compared.run.run, pairs.other_density[i], false)));
+      this.fillBoth(h("div", { class: "pair-score" }, h("span", {}, "Together ", h("strong", {}, fixed(pairs.score[i]))), onALine({ value: pairs.score[i] })), h("div", { class: "sides" }, this.side(mine, this.run.run, pairs.density[i], true), this.side(theirs, this.compared.run.run, pairs.other_density[i], false)));
       announce(`Latents ${pairs.latent[i]} and ${pairs.other[i]}`);
     } catch (error) {
       if (error.name !== "AbortError") this.fillBoth(h("p", { class: "failed", role: "alert" }, error.message));

@@ -6,12 +6,11 @@ import { againstBase, diverging, histogram } from "../charts.js";
 import { fill, h } from "../dom.js";
 import { exampleGroups } from "../examples.js";
 import { help } from "../help.js";
-import { Latents, listQuery } from "../latents.js";
+import { featureLink, Latents, listQuery } from "../latents.js";
 import { named, nameInWords } from "../naming.js";
 import { OwnLabel } from "../own.js";
 import { stopPlaying } from "../pianoroll.js";
 import { fixed, NEEDS, oneIn, percent, signed, whole } from "../words.js";
-import { featureLink } from "./overview.js";
 
 const COUNTS = [4, 8, 16, 32];
 const FIELDS = { type: "kind of token", beat: "beat", position: "position in the beat", pitch: "pitch", duration: "duration", instrument: "instrument" };
@@ -169,7 +168,7 @@ function concepts({ labels }, run) {
   if (!run.labelled)
     return section("concepts", "Concepts", null, h("p", { class: "notice" }, "This run has no labels yet. They come from: ", h("code", {}, `music-interpret label ${run.run}`)));
   if (!labels.length) return null;
-  const columns = [["concept", "Concept value", null], ["about", "says something of", "needs"], ["mcc", "MCC", "mcc"], ["f1", "F1", "f1"], ["precision", "Precision", "precision"], ["recall", "Recall", "recall"], ["rate", "True of", "base_rate"], ["gain", "Gain", "gain"]];
+  const columns = [["concept", "Concept value", null], ["about", "About", "needs"], ["mcc", "MCC", "mcc"], ["f1", "F1", "f1"], ["precision", "Precision", "precision"], ["recall", "Recall", "recall"], ["rate", "True of", "base_rate"], ["gain", "Gain", "gain"]];
   const row = (label) => h("tr", { class: label.significant ? null : "unnamed" },
     h("th", { scope: "row" }, label.name, label.significant ? null : h("small", { class: "muted" }, " not significant")),
     h("td", { class: "muted" }, NEEDS[label.lag === 1 ? "next" : label.leakage]),

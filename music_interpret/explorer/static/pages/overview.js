@@ -1,19 +1,18 @@
 // All latents of the run: what it is in numbers, two pictures, and a table; the same filters hold for all three.
 
-import { go, params, queryOf, setQuery } from "../address.js";
+import { go, params, setQuery } from "../address.js";
 import { get } from "../api.js";
 import { announce, fill, h } from "../dom.js";
 import { Filters } from "../filters.js";
-import { help } from "../help.js";
-import { Latents, listQuery } from "../latents.js";
+import { explain, help } from "../help.js";
+import { featureLink, Latents } from "../latents.js";
+import { ownLabelFiles } from "../ownfiles.js";
 import { runInNumbers } from "../numbers.js";
 import { Scatter } from "../scatter.js";
 import { LatentTable } from "../table.js";
 import { fixed, oneIn, whole } from "../words.js";
 
 const round = (value, digits = 3) => Number(value.toPrecision(digits));
-/** The page leads on to a latent with the list it was found in, so that "next" means next in the list. */
-export const featureLink = (latent, query = params()) => `/feature/${latent}${queryOf(listQuery(query, { page: false }))}`;
 
 export async function show(main, { run, query }) {
   const numbers = runInNumbers(run);
@@ -28,7 +27,7 @@ export async function show(main, { run, query }) {
   const table = new LatentTable(latents, { change: (changes) => (setQuery(changes), update(params(), { page: true })), link: featureLink, onHover: (i) => pointAt(i) });
   const [plots, drawn] = pictures(latents, change);
   const count = h("p", { class: "count", role: "status" });
-  fill(lower, filters.element, plots, h("section", { "aria-labelledby": "list-title" }, h("div", { class: "list-head" }, h("h2", { id: "list-title" }, "Latents"), count), table.element));
+  fill(lower, filters.element, plots, h("section", { "aria-labelledby": "list-title" }, h("div", { class: "list-head" }, h("h2", { id: "list-title" }, "Latents"), count, ownLabelFiles()), table.element));
   lower.removeAttribute("aria-hidden");
   lower.className = "";
 
@@ -37,7 +36,8 @@ export async function show(main, { run, query }) {
   }
   function update(now, { page = false } = {}) {
     const places = latents.chosen(now);
-    count.textContent = places.length === latents.length ? `all ${whole(latents.length)}` : `${whole(places.length)} of ${whole(latents.length)}`;
+    const many = places.length === latents.length ? `all ${whole(latents.length)}` : `${whole(places.length)} of ${whole(latents.length)}`;
+    count.textContent = run.labelled && !now.get("sort") ? `${many}, the best names of each concept first` : many;
     filters.show(now);
     table.show(places, now);
     if (!page) for (const plot of drawn) plot.show(places);
@@ -71,7 +71,7 @@ function pictures(latents, change) {
     label: "Map of latents whose directions lie near each other. The table below lists the same latents.",
     onBrush: ({ x, y }) => change({ box: [...x, ...y].map((end) => round(end)).join(",") }),
   });
-  const figure = (title, key, plot) => h("figure", {}, h("figcaption", {}, h("h2", {}, title), help(key, title)), plot.element);
+  const figure = (title, key, plot) => h("figure", {}, h("figcaption", {}, h("h2", {}, title), help(key, title, `${explain(key) ?? ""} ${explain("brush")}`)), plot.element);
   return [h("div", { class: "plots" }, figure("How often, how strongly", "scatter", often), figure("What lies near what", "map", map)), [often, map]];
 }
 

@@ -13,20 +13,21 @@ import { SPLITS, whole } from "../words.js";
 
 const ZOOMS = [12, 20, 32, 48, 72, 110];
 const USUAL = 32;
-const list = (text, limit = 12) => [...new Set((text ?? "").split(",").filter(Boolean))].slice(0, limit);
+const MOST = 12; // tracks or strips that the server draws at once
+const list = (text, limit = MOST) => [...new Set((text ?? "").split(",").filter(Boolean))].slice(0, limit);
 
 export async function show(main, { given, query, signal }) {
-  const songs = await get("/api/songs");
   if (!given) {
+    const songs = await get("/api/songs");
     if (!songs.song.length) throw new ApiError("There are no songs.", 404);
     go(`/song/${songs.song[0]}${queryOf(query)}`, { replace: true });
     return null;
   }
   fill(main, h("div", { class: "waiting", "aria-hidden": "true" }));
-  const [song, columns, concepts] = await Promise.all([get(`/api/song/${given}`, signal), get("/api/latents"), get("/api/concepts")]);
+  const [songs, song, columns, concepts] = await Promise.all([get("/api/songs"), get(`/api/song/${given}`, signal), get("/api/latents"), get("/api/concepts")]);
   const page = new SongPage(song, new Latents(columns), concepts, songs);
   fill(main, page.element);
-  await page.start(query);
+  page.start(query);
   return {
     title: song.roll.name, update: (now) => page.update(now), destroy: () => page.destroy(),
     keys: { " ": () => page.sound.toggle(), "+": () => page.zoom(1), "-": () => page.zoom(-1), Home: () => page.sound.seek(page.song.roll.start) },
@@ -38,6 +39,7 @@ class SongPage {
   constructor(song, latents, concepts, songs) {
     Object.assign(this, { song, latents });
     const { roll } = song;
+    this.known = new Set(concepts.map((concept) => concept.name));
     this.noteOf = new Map(roll.notes.token.map((token, note) => [token, note]));
     this.place = h("div", { class: "song-roll" });
     this.key = h("span", { class: "legend-place" });
@@ -63,10 +65,10 @@ class SongPage {
       songPicker(songs, roll.song));
   }
 
-  async start(query) {
+  start(query) {
     this.pixels = ZOOMS.includes(Number(query.get("zoom"))) ? Number(query.get("zoom")) : USUAL;
     this.build();
-    await this.update(query, true);
+    this.update(query, true);
   }
 
   build() {
@@ -127,14 +129,14 @@ class SongPage {
   toggleTrack(latent) {
     const on = this.tracks.includes(latent);
     const next = on ? this.tracks.filter((one) => one !== latent) : [...this.tracks, latent];
-    if (next.length > 12) return announce("Twelve tracks are the most.");
+    if (next.length > MOST) return announce("Twelve tracks are the most.");
     this.change({ tracks: next.join(","), latent: on ? (this.focused === latent ? null : this.focused) : latent });
   }
 
   /** Show what the address says. */
-  async update(query, first = false) {
+  update(query, first = false) {
     this.tracks = list(query.get("tracks")).map(Number).filter((latent) => this.latents.place.has(latent));
-    this.concepts = list(query.get("concepts"));
+    this.concepts = list(query.get("concepts")).filter((name) => this.known.has(name));
     const wanted = Number(query.get("latent"));
     this.focused = query.get("latent") && this.latents.place.has(wanted) ? wanted : this.tracks[0] ?? null;
     this.kept = this.noteOf.get(Number(query.get("token"))) ?? null;
@@ -143,21 +145,24 @@ class SongPage {
     this.panel.keep(this.kept, !this.noteOf.has(Number(query.get("token"))) && query.get("token") ? Number(query.get("token")) : null);
     if (query.get("at")) this.scrollTo(Number(query.get("at")));
     else if (first && this.kept !== null) this.scrollTo(Math.max(0, this.song.roll.notes.onset[this.kept] - 3 * this.song.roll.resolution));
-    await this.fetchStrips();
+    this.fetchStrips();
   }
 
   async fetchStrips() {
     const key = this.song.roll.song;
-    const shown = [...new Set([...this.tracks, ...(this.focused === null ? [] : [this.focused])])];
+    const turn = (this.turn = (this.turn ?? 0) + 1);
+    const shown = [...new Set([...(this.focused === null ? [] : [this.focused]), ...this.tracks])].slice(0, MOST);
     this.strips.wait();
     try {
       const [tracks, strips] = await Promise.all([
         shown.length ? get(`/api/song/${key}/tracks?latents=${shown.join(",")}`) : { tracks: [] },
         this.concepts.length ? get(`/api/song/${key}/concepts?names=${encodeURIComponent(this.concepts.join(","))}`) : { strips: [] },
       ]);
+      if (turn !== this.turn) return;
       this.shown = new Map(tracks.tracks.map((track) => [track.latent, track]));
       this.strips.show(this.tracks.map((latent) => this.shown.get(latent)), strips.strips, this.focused);
     } catch (error) {
+      if (turn !== this.turn) return;
       this.strips.fail(error.message);
     }
     this.colour();
@@ -203,12 +208,13 @@ class SongPage {
     select.addEventListener("change", () => {
       const name = select.value;
       select.value = "";
-      if (name && !this.concepts.includes(name)) this.change({ concepts: [...this.concepts, name].slice(-12).join(",") });
+      if (name && !this.concepts.includes(name)) this.change({ concepts: [...this.concepts, name].slice(-MOST).join(",") });
     });
     return h("span", { class: "field" }, h("label", { for: "add-concept", class: "title" }, "Compare with concept"), select);
   }
 
   destroy() {
+    this.turn = null;
     stopPlaying();
     this.sound.destroy();
     this.strips.destroy();

@@ -5,7 +5,7 @@ import { forget, get, sendFile } from "../api.js";
 import { announce, fill, h } from "../dom.js";
 import { whole } from "../words.js";
 
-const KINDS = ".mid,.midi,.kar,.musicxml,.mxl,.xml,.abc,.krn";
+const KINDS = ".mid,.midi,.musicxml,.mxl,.xml,.abc,.krn";
 
 export async function show(main) {
   const field = h("input", { type: "file", id: "file", accept: KINDS, class: "out-of-sight" });

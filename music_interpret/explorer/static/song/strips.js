@@ -48,6 +48,9 @@ export class Strips {
     const { latents } = this.does;
     const i = latents.place.get(track.latent);
     const name = latents.label[i] ? `“${latents.label[i]}”` : track.name ?? "no name";
+    const { token } = this.song.roll.notes;
+    const firing = this.order.filter((note) => track.values[token[note]] > 0);
+    track.order = firing.sort((a, b) => track.values[token[a]] - track.values[token[b]]);
     const here = h("span", { class: "here number" });
     const choose = h("input", { type: "radio", name: "focused", checked: focused, id: `track-${track.latent}`, onchange: () => this.does.onFocus(track.latent) });
     const head = h("div", { class: "strip-head" }, h("label", { for: `track-${track.latent}`, title: "colour the notes by this latent" }, choose, " colour"), dot(latents.groupOf(i)),
@@ -115,11 +118,11 @@ export class Strips {
   drawTrack(context, width, track) {
     const { onset, duration, token } = this.song.roll.notes;
     const theme = isDark() ? "dark" : "light";
-    for (const note of [...this.order].sort((a, b) => track.values[token[a]] - track.values[token[b]])) {
+    for (const note of track.order) {
       const value = track.values[token[note]];
       const x = this.roll.xOf(onset[note]);
       const wide = Math.max(2, this.roll.xOf(onset[note] + duration[note]) - x - 1);
-      if (!value || x > width || x + wide < 0) continue;
+      if (x > width || x + wide < 0) continue;
       const share = Math.min(1, value / track.max);
       context.fillStyle = colourOf(share, theme);
       context.fillRect(x, TRACK - 1 - share * (TRACK - 3), wide, share * (TRACK - 3));
