@@ -10,7 +10,7 @@ from typing import Any
 
 from music_interpret.config import positional
 from music_interpret.errors import InputError
-from music_interpret.memory import return_free_memory, share_free_memory
+from music_interpret.memory import keep_little_free_memory, return_free_memory
 
 ADDRESS, PORT = "127.0.0.1", 8137
 NEXT_PORTS = 20
@@ -44,7 +44,7 @@ def explore(config: ExploreConfig) -> None:
     from music_interpret.explorer.opened import Explored
     from music_interpret.explorer.server import make_app
 
-    share_free_memory()
+    keep_little_free_memory()
     listening = listen(config.port)
     with listening:
         explorer = Explorer(Explored.open(config.run))

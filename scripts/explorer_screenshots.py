@@ -28,7 +28,6 @@ PAGES = {
     "feature": ("/feature/{latent}", "light"),
     "feature-dark": ("/feature/{latent}", "dark"),
     "song": ("/song/{song}?tracks={latent}&concepts=metrical strength,chord quality", "light"),
-    "yours": ("/yours", "light"),
     "compare": ("/compare?run=1", "light"),
 }
 

@@ -26,7 +26,7 @@ from music_interpret.explorer.uploads import Uploaded, Uploads
 from music_interpret.memory import return_free_memory
 from music_interpret.music import sound
 
-JSON_BYTES, SOUND_BYTES = 16 * 2**20, 16 * 2**20
+JSON_BYTES, SOUND_BYTES = 8 * 2**20, 8 * 2**20
 """Answers that are kept."""
 MOST_EXAMPLES = 50
 LONGEST_WAV_SECONDS = 30

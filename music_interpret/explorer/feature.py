@@ -80,10 +80,8 @@ def label_rows(explored: Explored, latent: int) -> list[dict[str, Any]]:
     if not explored.rows:
         return []
     latents = explored.rows["latent"]
-    here = slice(*np.searchsorted(latents, [latent, latent + 1]).tolist())
-    ranks = explored.rows["rank"][here]
-    kept = np.flatnonzero(ranks > 0)[:10] + here.start
-    columns = {name: column[kept].tolist() for name, column in explored.rows.items()}
+    here = slice(*np.searchsorted(latents, np.array([latent, latent + 1], latents.dtype)).tolist())
+    columns = {name: column[here].tolist() for name, column in explored.rows.items()}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
@@ -121,7 +119,7 @@ def effects(explored: Explored, latent: int) -> list[Effect]:
     found: list[Effect] = []
     start = 0
     for field, size in zip(FIELDS, explored.atlas.n_codes.tolist(), strict=True):
-        words, here = explored.encoding.words(field), added[start : start + size]
+        words, here = _words(explored, field), added[start : start + size]
         order = np.argsort(-here, kind="stable")
         best, worst = order[:EFFECTS], order[::-1][:EFFECTS]
         found.append(
@@ -133,6 +131,13 @@ def effects(explored: Explored, latent: int) -> list[Effect]:
         )
         start += size
     return found
+
+
+def _words(explored: Explored, field: str) -> list[str]:
+    """A field's codes as the page shows them: places and lengths are in steps."""
+    words = [word if word != "None" else "none" for word in explored.encoding.words(field)]
+    steps = field in ("position", "duration")
+    return [f"{word} steps" if steps and word != "none" else word for word in words]
 
 
 def fires_when(counted: Counted, token_ids: np.ndarray) -> list[FiresWhen]:

@@ -21,6 +21,8 @@ from music_interpret.music.concepts.library import BUILT_IN
 from music_interpret.music.concepts.table import Sequences, concept_table
 from music_interpret.music.encoding import Encoding
 
+RANKS = 10
+"""Concept values that are shown of each latent."""
 COUNTED = {
     "type": "kind of token",
     "beat of the bar": "beat of the bar",
@@ -139,5 +141,6 @@ class Explored:
 
 
 def _by_latent(rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    order = np.lexsort((rows["rank"], rows["latent"]))
+    mine = np.flatnonzero((rows["rank"] > 0) & (rows["rank"] <= RANKS))
+    order = mine[np.lexsort((rows["rank"][mine], rows["latent"][mine]))]
     return {name: column[order] for name, column in rows.items()}

@@ -9,8 +9,8 @@ CHOSEN = {
     "random": ("By chance", "Firings drawn at random, however strong: what it mostly does."),
 }
 FIRES_WHEN = (
-    "Dark: the share of its firings that have this value. Outline: the share of all tokens that have it. "
-    "A bar longer than its outline means that it prefers this value."
+    "Bar: the share of its firings that have this value. Tick: the share of all tokens that have it. "
+    "A bar that reaches beyond its tick means that it prefers this value."
 )
 HELP = {
     "latent": "A latent is one direction that the autoencoder found in what the model computes. It is off (0) for most "
@@ -32,6 +32,12 @@ HELP = {
     "context": "The same for concepts that a token does not state itself: they need the tokens around it, so the model "
     "had to compute them.",
     "named": "Share of live latents with a name that the test songs bear out.",
+    "named_context": "The same, counting only names that need more than the token itself: the tokens around it, or the "
+    "one that comes next.",
+    "beyond_identity": "The same, counting only what is found better than by any property of the token itself, such as "
+    "its pitch.",
+    "monosemanticity": "For a latent's 20 strongest tokens of the test songs, the share for which its rule is true; "
+    "the mean over latents.",
     "rule": "One to three music-theory concepts, joined by and / or, that say when this latent fires.",
     "precision": "Of the tokens on which the latent is on, the share for which the name is true.",
     "recall": "Of the tokens for which the name is true, the share on which the latent is on.",

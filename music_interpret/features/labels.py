@@ -90,4 +90,14 @@ def read_rows(labels: Labels) -> dict[str, np.ndarray]:
         table = pyarrow.parquet.read_table(path, use_threads=False)
     except (OSError, pyarrow.ArrowInvalid) as error:
         raise InputError(f"{path} is damaged ({' '.join(str(error).split())}); label the run again") from None
-    return {name: table[name].to_numpy() for name in table.column_names}
+    return {name: _column(table[name]) for name in table.column_names}
+
+
+def _column(column: Any) -> np.ndarray:
+    """A column as an array, in which equal strings are one object."""
+    import pyarrow
+
+    if not pyarrow.types.is_string(column.type):
+        return column.to_numpy()
+    encoded = column.combine_chunks().dictionary_encode()
+    return encoded.dictionary.to_numpy(zero_copy_only=False)[encoded.indices.to_numpy()]

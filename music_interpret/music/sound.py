@@ -34,7 +34,7 @@ MIN_NOTE_SECONDS = 0.05
 MAX_MINUTES = 30
 OGG_QUALITY = 0.2
 _HARMONICS = ((1, 0.5), (2, 0.25), (3, 0.12), (4, 0.06))
-_WARM_PROGRAMS = (0, 19, 40, 41, 42, 52)
+_WARM_PROGRAMS = (0, 52)
 
 
 class Sound(NamedTuple):

@@ -4,9 +4,6 @@ import { h } from "./dom.js";
 
 const OWN_WORDS = {
   brush: "Drag over dots to keep only those; click one to open it.",
-  monosemanticity: "For a latent's 20 strongest tokens of the test songs, the share for which its name is true; the mean over latents.",
-  beyond_identity: "The same, counting only what is found better than by any property of the token itself, such as its pitch.",
-  named_context: "The same, counting only names that need more than the token itself: the tokens around it, or the one that comes next.",
 };
 
 let words = {};
