@@ -9,6 +9,7 @@ from pathlib import Path
 from music_interpret import files, paths
 from music_interpret.activation_extraction import ExtractionConfig, extract
 from music_interpret.browse import open_run
+from music_interpret.errors import InputError
 from music_interpret.explore import ExploreConfig, explore
 from music_interpret.features.index import FeatureIndex
 from music_interpret.features.label_words import best_names, with_excerpts
@@ -76,7 +77,10 @@ def demo(config: DemoConfig) -> None:
     print(where(run, time.monotonic() - started), flush=True)
     if config.explore and sys.stdin.isatty() and sys.stdout.isatty():
         print("\nSee and hear them:")
-        explore(ExploreConfig(run=str(run)))
+        try:
+            explore(ExploreConfig(run=str(run)))
+        except InputError as problem:  # such as the explorer's libraries not being installed: the demo is done
+            print(f"note: {problem}")
 
 
 def install_base_model() -> Path:

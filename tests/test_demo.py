@@ -1,10 +1,13 @@
 """The demo itself, on few songs: the real model, real scores, every stage."""
 
 import json
+import sys
 
 from conftest import tree
 
+from music_interpret import demo as stage
 from music_interpret.demo import DemoConfig, demo
+from music_interpret.errors import InputError
 
 
 def test_demo_on_a_few_songs(tmp_path, monkeypatch, capsys):
@@ -25,3 +28,20 @@ def test_demo_on_a_few_songs(tmp_path, monkeypatch, capsys):
         == first.partition("best labelled")[2].partition("Done in")[0]
     )
     assert tree(tmp_path) == files
+
+    # Where someone sits at a terminal it ends in the explorer, and what that lacks does not undo the demo.
+    seen = []
+    monkeypatch.setattr(stage, "explore", lambda config: seen.append(config.run))
+    for stream in (sys.stdin, sys.stdout):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    demo(DemoConfig(songs=48, features=3))
+    assert seen == [str(tmp_path / "reports/demo/sae/layer_005")] and "See and hear them" in capsys.readouterr().out
+    demo(DemoConfig(songs=48, features=3, explore=False))
+    assert len(seen) == 1
+
+    def lacking(_config):
+        raise InputError("the explorer needs fastapi")
+
+    monkeypatch.setattr(stage, "explore", lacking)
+    demo(DemoConfig(songs=48, features=3))
+    assert "note: the explorer needs fastapi" in capsys.readouterr().out
