@@ -1,11 +1,14 @@
 """The pages in a real browser: what people see and do, with the mouse and without, and what an address brings back."""
 
+import io
 import json
 import re
 import urllib.request
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from conftest import SCRIPT_SONG
 
 from music_interpret import explorer
@@ -31,6 +34,14 @@ def query(page):
 
 def rows(page):
     return page.locator(".latents tbody tr[data-place]")
+
+
+def assert_heard(page):
+    """What the page plays are bytes of a sound that is neither silent nor clipped, and as long as the page says."""
+    address, seconds = page.evaluate("(({src, duration}) => [src, duration])(document.querySelector('audio'))")
+    samples, rate = soundfile.read(io.BytesIO(page.request.get(address).body()))
+    assert len(samples) / rate == pytest.approx(seconds, abs=0.1)
+    assert 0.02 < np.abs(samples).max() < 0.999 and np.sqrt((samples**2).mean()) > 0.003
 
 
 def fits(page):
@@ -221,6 +232,7 @@ def test_an_example_plays_from_the_keyboard(served, page, until):
     expect(page.locator(".mi-card").first).to_be_visible()
     page.keyboard.press(" ")
     until("document.querySelector('audio')?.currentTime > 0.2")
+    assert_heard(page)
     page.keyboard.press(" ")
     until("[...document.querySelectorAll('audio')].every((audio) => audio.paused)")
 
@@ -257,6 +269,7 @@ def test_a_song_plays_seeks_and_stops(served, page, until):
     play = page.locator(".play")
     play.click()
     until("document.querySelector('audio').currentTime > 0.3")
+    assert_heard(page)
     expect(play).to_have_text("■ Stop")
     until("document.querySelector('.song-roll').pianoRoll.playhead > 0")
     page.keyboard.press("Escape")
