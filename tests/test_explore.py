@@ -28,9 +28,27 @@ def test_it_serves_until_ctrl_c(labelled):
     assert process.returncode in (0, 130) and "Traceback" not in err, err
 
 
+def test_with_a_desktop_it_opens_the_page(labelled, tmp_path):
+    opened = tmp_path / "opened"
+    script = tmp_path / "browser.py"
+    script.write_text(f"import sys; open({str(opened)!r}, 'w').write(sys.argv[1])")
+    desktop = {"DISPLAY": ":0", "BROWSER": f"{sys.executable} {script} %s", "TQDM_DISABLE": "1"}
+    words = [sys.executable, "-m", "music_interpret", "explore", "s/e", "--port", "0"]
+    process = subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | desktop
+    )
+    try:
+        address = re.search(r"http://\S+", process.stdout.readline())[0]
+        assert httpx.get(address).status_code == 200  # it answers once it has opened the page
+        assert opened.read_text() == address
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+
+
 def test_bad_input(labelled, command):
     assert "right is 0 to 65535" in command("explore", "s/e", "--port", 70000).refused()
-    assert "no run" in command("explore", "nothing").refused() or "nothing" in command("explore", "nothing").refused()
+    assert "'nothing'" in command("explore", "nothing").refused()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -90,8 +90,7 @@ def strips(played: Playable, names: Sequence[str]) -> dict[str, Any]:
             {
                 "name": concept.name,
                 "words": ["", *(concept.values or ("yes",))],
-                "codes": (values.astype(np.int32) - NONE),
-                "ordered": False,
+                "codes": values.astype(np.int32) - NONE,
             }
             for concept, values in zip(chosen, table.columns, strict=True)
         ]

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import soundfile
 from conftest import SCRIPT_SONG
+from playwright.sync_api import expect
 
 from music_interpret import explorer
 
-expect = pytest.importorskip("playwright.sync_api").expect
 MIDI = Path(__file__).parents[1] / "fixtures" / "scores"
 
 

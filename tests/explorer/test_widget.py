@@ -22,7 +22,6 @@ SHOW = """async ([script, data]) => {
 @pytest.fixture
 def run(labelled):
     """The labelled run, opened for a notebook."""
-    pytest.importorskip("anywidget")
     return open_run("s/e")
 
 
