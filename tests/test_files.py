@@ -53,3 +53,15 @@ def test_a_lock_goes_with_its_process(tmp_path):
     other.communicate()
     with files.locked(tmp_path, "it"):
         pass
+
+
+def test_a_folder_appears_whole_or_stays_as_it_was(tmp_path):
+    goal = tmp_path / "features"
+    for content in ("old", "new"):
+        with files.atomic_folder(goal) as beside:
+            (beside / content).write_text(content)
+        assert [path.name for path in goal.iterdir()] == [content]
+    with pytest.raises(KeyboardInterrupt), files.atomic_folder(goal) as beside:
+        (beside / "half").write_text("")
+        raise KeyboardInterrupt
+    assert [path.name for path in goal.iterdir()] == ["new"] and list(tmp_path.iterdir()) == [goal]

@@ -10,7 +10,6 @@ The index is built in one pass over the activations: each chunk of tokens is sor
 spool is dealt out to its places. Reading needs NumPy alone.
 """
 
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,10 +140,7 @@ def build(folder: Path, chunks: Iterable[Chunk], d_sae: int, n_tokens: int, meta
     """
     if n_tokens >= 2**32:
         raise InputError(f"{n_tokens:,} tokens are more than an index can number; right is below {2**32:,}")
-    beside = folder.with_name(f".{folder.name}.unfinished")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
-    try:
+    with files.atomic_folder(folder) as beside:
         counts = _spool(beside / "spool", chunks)
         offsets = np.concatenate([[0], np.cumsum(sum(counts, np.zeros(d_sae, np.int64)))])
         files.write_array(beside / "offsets.npy", offsets)
@@ -154,11 +150,6 @@ def build(folder: Path, chunks: Iterable[Chunk], d_sae: int, n_tokens: int, meta
         files.write_bytes(beside / "statistics.safetensors", save(statistics._asdict()))
         sizes = {"format": FORMAT, "d_sae": d_sae, "n_tokens": n_tokens, "n_nonzero": int(offsets[-1])}
         files.write_json(beside / "index.json", sizes | meta)
-        shutil.rmtree(folder, ignore_errors=True)
-        beside.rename(folder)
-    except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise
 
 
 def _spool(path: Path, chunks: Iterable[Chunk]) -> list[np.ndarray]:

@@ -1,6 +1,5 @@
 """A run's labels as files: the tables that `labels.py` reads."""
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -72,10 +71,7 @@ def write_labels(run: Path, labelled: Labelled, meta: Mapping[str, Any]) -> Path
     import pyarrow.parquet
 
     folder = run / FOLDER
-    beside = folder.with_name(f".{FOLDER}.unfinished")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
-    try:
+    with files.atomic_folder(folder) as beside:
         rows = {key: _floats(value) for key, value in label_rows(labelled).items()}
         assert list(rows) == list(SCHEMA)
         with files.atomic_write(beside / "labels.parquet") as file:
@@ -83,11 +79,6 @@ def write_labels(run: Path, labelled: Labelled, meta: Mapping[str, Any]) -> Path
         names = [_named(name, labelled.columns) for name in labelled.names]
         files.write_json(beside / "names.json", files.plain(names))
         files.write_json(beside / "labels.json", files.plain({"format": FORMAT} | dict(meta)))
-        shutil.rmtree(folder, ignore_errors=True)
-        beside.rename(folder)
-    except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise
     return folder
 
 

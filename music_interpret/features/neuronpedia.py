@@ -9,7 +9,6 @@ import gzip
 import hashlib
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,18 +84,10 @@ def write(
     """
     if not (np.isfinite(index.statistics.max).all() and np.isfinite(decoder).all() and _finite(effects)):
         raise InputError(f"{index.folder.parent} has values that are not finite; train and index it again")
-    beside = folder.with_name(f".{folder.name}.unfinished")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
-    try:
+    with files.atomic_folder(folder) as beside:
         for name, row in _metadata(index, place).items():
             files.write_text(beside / f"{name}.jsonl", _line(row) + "\n")
         counts = _write_batches(beside, index, decoder, place, {n["latent"]: n for n in names or []}, effects)
-        shutil.rmtree(folder, ignore_errors=True)
-        beside.rename(folder)
-    except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise
     return counts
 
 
