@@ -21,7 +21,7 @@ SITE = "http://127.0.0.1:9"
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    """Chromium: the one that $CHROMIUM names or the machine's own. Without one tests are skipped, but fail under $CI."""
+    """Chromium: $CHROMIUM, or the one on the PATH. Without one tests are skipped, but under $CI they fail."""
     program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None and os.environ.get("CI"):
         pytest.fail("no chromium; make browser installs it")  # tests that decide what lands are never passed over
