@@ -11,10 +11,10 @@ import numpy as np
 
 from music_interpret import files, paths
 from music_interpret.errors import InputError
+from music_interpret.explorer.firings_file import firings_within
 from music_interpret.explorer.opened import Explored
 from music_interpret.explorer.words import HELP
 from music_interpret.features.atlas import BLOCK, SAMPLED_TOKENS
-from music_interpret.features.firings import Firings
 from music_interpret.features.index import FeatureIndex
 from music_interpret.features.labels import FOLDER
 
@@ -101,7 +101,7 @@ def _matrix(index: FeatureIndex, runs: np.ndarray, n_tokens: int) -> "sparse.csr
     """Activations of all latents on the sampled tokens, (d_sae, n_tokens)."""
     from scipy import sparse
 
-    firings = Firings(index.offsets, index.token_ids, index.values).within(runs, index.activations.n_tokens)
+    firings = firings_within(index, runs)
     return sparse.csr_matrix(
         (firings.values, firings.token_ids, firings.offsets), shape=(firings.n_latents, n_tokens), dtype=np.float32
     )

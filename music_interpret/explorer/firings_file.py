@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from music_interpret.features.firings import Firings
 from music_interpret.features.index import FeatureIndex
 
 TABLE_BYTES = 16 * 2**20
@@ -59,6 +60,23 @@ class _Column:
     def __del__(self) -> None:
         if self.file >= 0:
             os.close(self.file)
+
+
+def firings_within(index: FeatureIndex, runs: np.ndarray) -> Firings:
+    """All firings on the tokens of runs, as `Firings.within` gives them, read a latent at a time."""
+    column_ids, column_values = _Column(index.token_ids), _Column(index.values)
+    numbers = np.full(index.activations.n_tokens, -1, np.int32)
+    place = 0
+    for start, stop in runs.tolist():
+        numbers[start:stop] = np.arange(place, place + stop - start, dtype=np.int32)
+        place += stop - start
+    token_ids, values = [np.zeros(0, np.int32)], [np.zeros(0, np.float32)]
+    for start, stop in zip(index.offsets[:-1].tolist(), index.offsets[1:].tolist(), strict=True):
+        renumbered = numbers[column_ids.read(start, stop)]
+        token_ids.append(renumbered[renumbered >= 0])
+        values.append(column_values.read(start, stop)[renumbered >= 0])
+    offsets = np.cumsum([len(part) for part in token_ids])
+    return Firings(offsets, np.concatenate(token_ids), np.concatenate(values))
 
 
 class FiringsFile:
