@@ -23,7 +23,7 @@ PY := $(if $(filter yes,$(FORBIDDEN)),.venv/bin/python3,$(PYTHON))
 define OLD_ENOUGH
 import sys
 if sys.version_info < (3, 11):
-    sys.exit("error: this is Python %d.%d; right is 3.11 or newer (make PYTHON=python3.12 ...)" % sys.version_info[:2])
+    sys.exit("error: this is Python %d.%d; expected 3.11 or newer (make PYTHON=python3.12 ...)" % sys.version_info[:2])
 endef
 
 # One stamp for each environment: it holds as long as our metadata there and the files that say what to install are the same.

@@ -51,7 +51,7 @@ class Config:
     d_sae: int = 2048
     """Number of latents."""
     precision: str = "bfloat16"
-    """Number type of the dense products while training; evaluation is in float32."""
+    """dtype of the dense products while training; evaluation is in float32."""
     quick: bool = False
     """One layer, two architectures, one epoch, nothing kept in results/; for tests."""
 

@@ -98,7 +98,7 @@ def large_run(home: Path, index: FeatureIndex, times: int) -> Path:
     args["activations"] |= identity
     files.write_json(goal / "training_args.json", args)
     counts, per_copy = np.diff(index.offsets), store.n_tokens
-    chunks = (Chunk(counts, index.token_ids + np.uint32(per_copy * i), np.asarray(index.values)) for i in range(times))
+    chunks = (Chunk(counts, index.token_rows + np.uint32(per_copy * i), np.asarray(index.values)) for i in range(times))
     meta = {key: value for key, value in index.meta.items() if key not in ("n_tokens", "n_nonzero")}
     build(goal / "features", chunks, index.d_sae, len(codes), meta | identity)
     (root / "finished").touch()

@@ -60,7 +60,7 @@ class Config:
 
 
 def flops_per_token(sizes: MMTSizes, layer: int, n_tokens: np.ndarray) -> float:
-    """Mean FLOPs a token that layer `layer` needs, over songs of these lengths."""
+    """Mean FLOPs per token that layer `layer` needs, over songs of these lengths."""
     inner = sizes.heads * HEAD_DIM
     attended = float((n_tokens * (n_tokens + 1.0) / 2).sum() / n_tokens.sum())
     attention = 2 * sizes.dim * 4 * inner + 2 * 2 * inner * attended
@@ -83,7 +83,7 @@ class Ours:
         self.activations, self.config, self.layer = activations, config, layer
 
     def run_stage(self, precision: str) -> int:
-        """All that the stage does after encoding. The layer is laid out anew each time."""
+        """All that the stage does after encoding. The layer is laid out again each time."""
         arguments = stage.ExtractionConfig(
             dataset_name=demo.DATASET,
             data_repr=demo.REPR,
@@ -157,7 +157,7 @@ class Reference:
         line = self.process.stdout.readline()
         if not line:
             raise InputError(
-                "the reference did not start; right is --reference_python PYTHON with x-transformers 0.25.9"
+                "the reference did not start; expected --reference_python PYTHON with x-transformers 0.25.9"
             )
         return json.loads(line)
 
@@ -196,7 +196,7 @@ def _reference_environment(python: str) -> tuple[str, dict[str, str]]:
     if not (folder / "x_transformers").is_dir():
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder)]
         if subprocess.run([*pip, *REFERENCE_PACKAGES], check=False).returncode:
-            raise InputError(f"cannot install {', '.join(REFERENCE_PACKAGES)}; right is --reference_python PYTHON")
+            raise InputError(f"cannot install {', '.join(REFERENCE_PACKAGES)}; expected --reference_python PYTHON")
     return sys.executable, os.environ | {"PYTHONPATH": str(folder)}
 
 
@@ -264,7 +264,7 @@ def benchmark(config: Config) -> dict[str, Any]:
     difference = reference.difference(ours, list(range(0, len(activations.songs.names), 40)))
     if not difference < AGREEMENT:
         raise InputError(
-            f"the reference's activations differ from ours by {difference:.2e}; right is below {AGREEMENT}"
+            f"the reference's activations differ from ours by {difference:.2e}; expected below {AGREEMENT}"
         )
     reference.parts = dict.fromkeys(reference.parts, 0.0)
     held_out = np.flatnonzero(activations.songs.splits != "train").tolist()

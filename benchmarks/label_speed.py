@@ -50,7 +50,7 @@ def repeated(
     """The same songs several times over."""
     n = int(first[-1])
     latents = np.tile(firings.latents, times)
-    tokens = np.concatenate([np.asarray(firings.token_ids, np.int64) + n * i for i in range(times)])
+    tokens = np.concatenate([np.asarray(firings.token_rows, np.int64) + n * i for i in range(times)])
     order = np.argsort(latents, kind="stable")
     offsets = np.concatenate([[0], np.cumsum(np.diff(firings.offsets) * times)])
     many = Firings(offsets, tokens[order].astype(np.uint32), np.tile(firings.values, times)[order])
@@ -90,13 +90,15 @@ def benchmark(config: Config) -> dict[str, Any]:
 
     torch.set_num_threads(os.cpu_count() or 1)
     times = max(round((50_000 if config.quick else config.tokens) / activations.n_tokens), 1)
-    firings = Firings(index.offsets, index.token_ids, index.values)
+    firings = Firings(index.offsets, index.token_rows, index.values)
     table, firings, first = repeated(table, firings, first, times)
     spans = np.stack([first[:-1], first[1:]], axis=1)
     tenth = np.arange(len(spans)) % 10
-    runs = {"train": spans[tenth < 8], "valid": spans[tenth == 8], "test": spans[tenth == 9]}
-    columns = some_columns(scored_columns(table, np.concatenate([runs["train"], runs["valid"]]), first), config.values)
-    corpus = Corpus(table, columns, runs, first)
+    by_split = {"train": spans[tenth < 8], "valid": spans[tenth == 8], "test": spans[tenth == 9]}
+    columns = some_columns(
+        scored_columns(table, np.concatenate([by_split["train"], by_split["valid"]]), first), config.values
+    )
+    corpus = Corpus(table, columns, by_split, first)
     started = time.perf_counter()
     score(*(corpus.part(firings, split) for split in ("train", "valid", "test")))
     seconds = time.perf_counter() - started

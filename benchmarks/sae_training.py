@@ -6,7 +6,7 @@
 - reference: `nn.Linear`s and autograd in float32, torch's Adam, a `DataLoader` over z-scored float32 activations in a
   `.npy` on disk, as the reference pipeline trains.
 
-Batches hold 2048 tokens on all sides. The share of the float32 matmul peak counts 12 · d_model · d_sae FLOPs a token,
+Batches hold 2048 tokens on all sides. The share of the float32 matmul peak counts 12 · d_model · d_sae FLOPs per token,
 which is more than a step needs: encoder and decoder, each one product forward and two back, of which the encoder's
 gradient towards x is not computed. A step does 10 · d_model · d_sae.
 
@@ -149,7 +149,7 @@ def write_processed(activations: ActivationSet) -> Path:
     """The train songs' z-scored activations in one float32 array, as the reference has them on disk."""
     path = paths.home() / "data" / "reference" / "processed.npy"
     layer, normalization = stage._open_layer(train_config(), activations, LAYER)
-    rows = [normalization.apply(layer.read(start, stop)) for start, stop in activations.songs.runs("train")]
+    rows = [normalization.apply(layer.read(start, stop)) for start, stop in activations.songs.spans("train")]
     path.parent.mkdir(parents=True, exist_ok=True)
     np.save(path, np.concatenate(rows))
     return path

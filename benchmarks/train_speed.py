@@ -52,7 +52,7 @@ GRID = {
 }
 
 
-# What ours is given besides `train`'s defaults; changing it asks for tuning anew. So short a training does better with
+# What ours is given besides `train`'s defaults; changing it asks for tuning again. So short a training does better with
 # a first reconstruction of the right length and with gradients brought to one norm, which is also what clipping at 1
 # comes to in sae-lens and dictionary-learning; and no latent is called dead, as in the libraries within these steps.
 # Found by trying about fifteen settings on the valid split; the libraries had their learning rates tuned, no more.
@@ -149,7 +149,7 @@ class Environment:
         return self.made.is_file() and self.made.read_text(encoding="utf-8") == self._wanted()
 
     def make(self) -> None:
-        """Make it anew from the package index, as pip is set up on this machine."""
+        """Make it again from the package index, as pip is set up on this machine."""
         print(f"making the environment of {self.library} in {self.folder}", flush=True)
         venv.EnvBuilder(clear=True, with_pip=True).create(self.folder)
         for arguments in ([TORCH], ["--no-deps", "--requirement", str(self.requirements)]):
@@ -198,7 +198,7 @@ class Bench:
         """One split's normalised rows in one float32 array, ready for any library."""
         path = self.folder / f"{split}.npy"
         layer, normalization = stage._open_layer(train_config(), activations, LAYER)
-        rows = [normalization.apply(layer.read(start, stop)) for start, stop in activations.songs.runs(split)]
+        rows = [normalization.apply(layer.read(start, stop)) for start, stop in activations.songs.spans(split)]
         path.parent.mkdir(parents=True, exist_ok=True)
         np.save(path, np.concatenate(rows))
         return path
@@ -258,7 +258,7 @@ class Bench:
 
 
 def variance_unexplained(rows: np.ndarray, reconstruction: np.ndarray) -> float:
-    """E‖x − x̂‖² / (E‖x‖² − ‖E x‖²), in float64; infinite where x̂ is no number."""
+    """E‖x − x̂‖² / (E‖x‖² − ‖E x‖²), in float64; infinite where x̂ is NaN."""
     x, x_hat = rows.astype(np.float64), reconstruction.astype(np.float64)
     variance = np.square(x).sum(axis=1).mean() - np.square(x.mean(axis=0)).sum()
     fvu = float(np.square(x - x_hat).sum(axis=1).mean() / variance)

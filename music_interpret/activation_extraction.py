@@ -43,9 +43,9 @@ class ExtractionConfig:
     layers: tuple[int, ...]
     """Sublayers whose residual stream is recorded: even = after attention, odd = after feed-forward."""
     dtype: Literal["float16", "float32"] = "float16"
-    """Number type on disk."""
+    """dtype on disk."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Number type of the model's matrix products."""
+    """dtype of the model's matrix products."""
     batch_tokens: int = 4096
     """Tokens a batch may hold, padding included; part of what fixes the bytes."""
     shard_tokens: int = 131072
@@ -58,7 +58,7 @@ class ExtractionConfig:
     def __post_init__(self) -> None:
         for name in ("batch_tokens", "shard_tokens"):
             if getattr(self, name) < 1:
-                raise InputError(f"--{name} is {getattr(self, name)}; right is 1 or more")
+                raise InputError(f"--{name} is {getattr(self, name)}; expected 1 or more")
 
 
 def extract(config: ExtractionConfig) -> Path:
@@ -71,7 +71,7 @@ def extract(config: ExtractionConfig) -> Path:
     model = load_mmt(paths.model_folder(config.dataset_name, config.data_repr), dataset.encoding)
     for layer in config.layers:
         if not 0 <= layer < len(model.layers):
-            raise InputError(f"layer {layer} is out of range; right is 0 to {len(model.layers) - 1}")
+            raise InputError(f"layer {layer} is out of range; expected 0 to {len(model.layers) - 1}")
     folder = paths.activations_folder(config.dataset_name, config.data_repr)
     with tqdm(dataset.names, "encode", unit="song", leave=False) as names:
         codes = [encode_song(dataset, model, name) for name in names]

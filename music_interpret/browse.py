@@ -43,7 +43,7 @@ class BrowseConfig:
         for name, least in (("top", 1), ("context", 0), ("limit", 1), ("per_song", 1)):
             value = getattr(self, name)
             if value is not None and value < least:
-                raise InputError(f"--{name} is {value}; right is {least} or more")
+                raise InputError(f"--{name} is {value}; expected {least} or more")
 
 
 def open_run(run: str) -> FeatureIndex:
@@ -98,10 +98,10 @@ def list_latents(index: FeatureIndex, names: dict[int, dict[str, Any]], config: 
 
 def show_latent(index: FeatureIndex, latent: int, names: dict[int, dict[str, Any]], config: BrowseConfig) -> str:
     """A latent's statistics, its name, and its top tokens in context."""
-    token_ids, _ = index.latent(latent)
+    token_rows, _ = index.latent(latent)
     statistics = index.statistics
-    head = f"latent {latent}: fires on {len(token_ids):,} of {index.meta['n_tokens']:,} tokens"
-    if not len(token_ids):
+    head = f"latent {latent}: fires on {len(token_rows):,} of {index.meta['n_tokens']:,} tokens"
+    if not len(token_rows):
         return f"{head}; it is dead"
     quantiles = ", ".join(f"{q:.0%} {v:.3f}" for q, v in zip(QUANTILES, statistics.quantiles[latent], strict=True))
     density, largest, mean = (column[latent] for column in (statistics.density, statistics.max, statistics.mean))

@@ -43,7 +43,7 @@ class Point(NamedTuple):
     d_sae: int
     """Number of latents."""
     l0: float
-    """Mean number of firing latents a token."""
+    """Mean number of firing latents per token."""
     fvu: float
     """Fraction of variance unexplained."""
     over_clean: float
@@ -53,7 +53,7 @@ class Point(NamedTuple):
     recovered_zero: float | None
     """Loss recovered against zero ablation."""
     kl: float
-    """Divergence from the clean model, nats a token."""
+    """Divergence from the clean model, nats per token."""
     dead: float
     """Share of latents that never fire."""
     mean_ablation: float
@@ -85,11 +85,11 @@ def compare(config: CompareConfig) -> Path:
 def _check_same_songs(run: Path, evaluation: dict[str, Any], first: Path, of_first: dict[str, Any]) -> None:
     if evaluation["split"] != of_first["split"]:
         splits = f"the {evaluation['split']} split, not on the {of_first['split']} split"
-        raise InputError(f"{run} was evaluated on {splits} as {first}; right is the same split for all")
+        raise InputError(f"{run} was evaluated on {splits} as {first}; expected the same split for all")
     for key in ("codes_sha256", "songs_sha256"):
         if evaluation["activations"][key] != of_first["activations"][key]:
             raise InputError(
-                f"{run} was evaluated on other songs than {first} ({key} differs); right is the same songs"
+                f"{run} was evaluated on other songs than {first} ({key} differs); expected the same songs"
             )
 
 
@@ -151,7 +151,7 @@ def table(points: Sequence[Point]) -> str:
         shares = ("–" if share is None else f"{share:.1%}" for share in (p.recovered_mean, p.recovered_zero))
         numbers = f"{p.l0:6.1f} {p.fvu:6.3f} {p.over_clean:+11.3f} " + " ".join(f"{share:>8}" for share in shares)
         lines.append(f"{p.run:<{width}}  {name_of(line_of(p)):<27} {numbers} {p.kl:7.3f} {p.dead:6.1%}")
-    lines.append("over clean and KL in nats a token; vs mean, vs zero: share of those ablations' loss recovered")
+    lines.append("over clean and KL in nats per token; vs mean, vs zero: share of those ablations' loss recovered")
     return "\n".join(lines)
 
 
@@ -175,7 +175,7 @@ def to_png(points: Sequence[Point], pca: Sequence[Point], split: str) -> bytes:
     figure = Figure(figsize=(11, 4.8), layout="constrained")
     panels = figure.subplots(1, 2, sharex=True)
     titles = ("Reconstruction", "What it costs the model")
-    names = ("FVU (fraction of variance unexplained)", "nats a token over the clean model")
+    names = ("FVU (fraction of variance unexplained)", "nats per token over the clean model")
     for axes, field, title, name in zip(panels, ("fvu", "over_clean"), titles, names, strict=True):
         _draw(axes, points, pca, field)
         axes.set(title=title, xlabel="L0 (latents firing on a token)", ylabel=name, xscale="log")

@@ -113,7 +113,7 @@ def labelled_features(run: Path, index: FeatureIndex, count: int) -> str:
         label(LabelConfig(run=str(run), controls=False))
     chosen = best_names(read_labels(run).names, count)
     if not chosen:
-        return "\nNo feature's name is borne out by the held-out songs; take more songs."
+        return "\nNo feature's name is supported by the held-out songs; take more songs."
     head = f"The {len(chosen)} features that are best labelled (excerpts: the strongest token of each of three songs):"
     return f"\n{head}\n\n{with_excerpts(index, chosen, EXCERPTS, CONTEXT)}"
 

@@ -52,7 +52,7 @@ LABELS = {
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateConfig:
-    """Measure a trained run on one split, beside controls with as many coefficients a token."""
+    """Measure a trained run on one split, beside controls with as many coefficients per token."""
 
     run: str = positional()
     """Run folder `reports/<series>/<experiment>/layer_007`; `reports/` and an only layer may be left out."""
@@ -67,7 +67,7 @@ class EvaluateConfig:
     against: str | None = None
     """Another run, to whose decoder directions this one's are compared: of another seed, or another layer."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Number type of the model's matrix products."""
+    """dtype of the model's matrix products."""
     batch_tokens: int = 4096
     """Tokens that go through the model at a time, padding included."""
     device: DeviceName = "auto"
@@ -75,7 +75,7 @@ class EvaluateConfig:
 
     def __post_init__(self) -> None:
         if self.batch_tokens < 1:
-            raise InputError(f"--batch_tokens is {self.batch_tokens}; right is 1 or more")
+            raise InputError(f"--batch_tokens is {self.batch_tokens}; expected 1 or more")
 
 
 class Row(NamedTuple):
@@ -96,12 +96,12 @@ def evaluate(config: EvaluateConfig) -> Path:
     """
     device = pick_device(config.device)
     subject = OpenedRun.open(paths.find_run(config.run), device)
-    if not len(subject.activations.songs.runs(config.split)):
-        raise InputError(f"{subject.activations.folder} has no {config.split} songs; right is a split that has some")
+    if not len(subject.activations.songs.spans(config.split)):
+        raise InputError(f"{subject.activations.folder} has no {config.split} songs; expected a split that has some")
     other = OpenedRun.open(paths.find_run(config.against), device) if config.against else None
     if other and other.autoencoder.d_in != subject.autoencoder.d_in:
         widths = f"{subject.autoencoder.d_in} and {other.autoencoder.d_in}"
-        raise InputError(f"the runs' activations are {widths} wide; right is two runs of the same width")
+        raise InputError(f"the runs' activations are {widths} wide; expected two runs of the same width")
     with files.locked(subject.run, "this run"):
         rows, living = measure(subject, config, with_controls=config.controls)
         if config.reinitialised:
@@ -118,15 +118,15 @@ def evaluate(config: EvaluateConfig) -> Path:
 @torch.no_grad()
 def measure(subject: OpenedRun, config: EvaluateConfig, *, with_controls: bool) -> tuple[dict[str, Row], torch.Tensor]:
     """Rows of the table by name, and which latents fire on some token of the split, bool (d_sae,)."""
-    runs = subject.activations.songs.runs(config.split)
-    measured = quality_and_firing(subject.rows(runs), subject.autoencoder)
+    spans = subject.activations.songs.spans(config.split)
+    measured = quality_and_firing(subject.rows(spans), subject.autoencoder)
     assert measured is not None
     qualities: dict[str, Quality | None] = {CLEAN: None, SAE: measured[0]}
     others = _others(subject, measured[0].l0 if with_controls else None)
     ablations = {MEAN_ABLATION: subject.mean, ZERO_ABLATION: torch.zeros_like(subject.mean)}
     constants = {name: controls.NoLatents(_constant(value)) for name, value in ablations.items()}
     for name, dictionary in (others | constants).items():
-        found = quality_and_firing(subject.rows(runs), dictionary)
+        found = quality_and_firing(subject.rows(spans), dictionary)
         qualities[name] = found[0] if found else None
     losses = patched_losses(
         subject.model(config.precision),
@@ -181,9 +181,9 @@ class Stability(NamedTuple):
 
 
 def _stability(subject: OpenedRun, other: OpenedRun, living: torch.Tensor, split: Split) -> Stability:
-    measured = quality_and_firing(other.rows(other.activations.songs.runs(split)), other.autoencoder)
+    measured = quality_and_firing(other.rows(other.activations.songs.spans(split)), other.autoencoder)
     if measured is None:
-        raise InputError(f"{other.activations.folder} has no {split} songs; right is a split that has some")
+        raise InputError(f"{other.activations.folder} has no {split} songs; expected a split that has some")
     first, second = subject.autoencoder.W_dec, other.autoencoder.W_dec
     first_living, second_living = first[living].cpu(), second[measured[1].counts > 0].cpu()
     generator = torch.Generator().manual_seed(0)
@@ -252,7 +252,7 @@ def table(subject: OpenedRun, split: str, rows: Mapping[str, Row]) -> str:
     for name in LABELS:
         if name in rows:
             lines.append(_line(name, rows[name]))
-    lines.append("vs mean, vs zero: share of the loss recovered that mean and zero ablation cost; KL in nats a token")
+    lines.append("vs mean, vs zero: share of the loss recovered that mean and zero ablation cost; KL in nats per token")
     if quality.remainder_fvu is not None:
         share = recovered(*(rows[name].losses.loss for name in (SAE, CLEAN, BASELINE)))[TOTAL]
         left = "nothing" if share is None else f"{share:.1%}"

@@ -30,7 +30,7 @@ class ExploreConfig:
 
     def __post_init__(self) -> None:
         if self.port is not None and not 0 <= self.port < 2**16:
-            raise InputError(f"--port is {self.port}; right is 0 to 65535")
+            raise InputError(f"--port is {self.port}; expected 0 to 65535")
 
 
 def explore(config: ExploreConfig) -> None:
@@ -87,7 +87,7 @@ def listen(port: int | None) -> socket.socket:
         except OSError:
             listening.close()
     raise InputError(
-        f"port {ports[0]} on {ADDRESS} is taken or not allowed; right is another --port, or 0 for any free one"
+        f"port {ports[0]} on {ADDRESS} is taken or not allowed; expected another --port, or 0 for any free one"
     )
 
 

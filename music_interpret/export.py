@@ -69,7 +69,7 @@ def _export_features(
 ) -> Path:
     """Write what neuronpedia imports below `folder`, and return the run's own folder there."""
     if folder.is_file():
-        raise InputError(f"{folder} is a file; right is a folder for --output")
+        raise InputError(f"{folder} is a file; expected a folder for --output")
     index = open_index(run, open_activations(run, args))
     names = labels.read_labels(run).names if (run / labels.FOLDER).exists() else None
     place = neuronpedia.place_of(args["arguments"])
@@ -100,9 +100,9 @@ def _effects(index: FeatureIndex) -> neuronpedia.Effects:
 def _check_room(folder: Path, run: Path, overwrite: bool, replaced: str) -> None:
     """Refuse a folder that holds something, and the run's own."""
     if folder.resolve() == (run / "sae").resolve():
-        raise InputError(f"{folder} is the run's own autoencoder; right is another --output")
+        raise InputError(f"{folder} is the run's own autoencoder; expected another --output")
     if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file; right is a folder for --output")
+        raise InputError(f"{folder} is a file; expected a folder for --output")
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
         raise InputError(f"{folder} is not empty; --overwrite replaces {replaced}, or take another --output")
 

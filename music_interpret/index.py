@@ -30,7 +30,7 @@ class IndexConfig:
 
     def __post_init__(self) -> None:
         if self.batch_tokens < 1:
-            raise InputError(f"--batch_tokens is {self.batch_tokens}; right is 1 or more")
+            raise InputError(f"--batch_tokens is {self.batch_tokens}; expected 1 or more")
 
 
 def build_index(config: IndexConfig) -> Path:

@@ -52,7 +52,7 @@ class IngestConfig:
     dataset_name: str = positional()
     """name of the data set; it is written to `data/base/<dataset_name>`"""
     resolution: int = 12
-    """time steps a beat (a quarter note): 12 or 24"""
+    """time steps per beat (a quarter note): 12 or 24"""
     min_notes: int = 50
     """leave out songs with fewer notes"""
     polyphonic: bool = False
@@ -69,7 +69,7 @@ class IngestConfig:
         for option, least in (("min_notes", 1), ("limit", 1), ("jobs", 1)):
             value = getattr(self, option)
             if value is not None and value < least:
-                raise InputError(f"--{option} is {value}; right is {least} or more")
+                raise InputError(f"--{option} is {value}; expected {least} or more")
         name = self.dataset_name
         if not name or name.startswith(".") or "/" in name or "\\" in name:
             raise InputError(f"dataset_name {name!r} is not a folder name: use letters, digits, '-', '_' and '.'")

@@ -1,4 +1,4 @@
-"""Stage: name a run's latents in the language of music theory, by what held-out songs bear out.
+"""Stage: name a run's latents in the language of music theory, by what held-out songs support.
 
 Every latent is scored against every value of every concept (`music/concepts/`), as `features/scoring.py` says; the name
 of each is the best rule of one to three atoms that test songs support (`features/rules.py`), or none. Controls go
@@ -77,7 +77,7 @@ def label(config: LabelConfig) -> Path:
     subject = OpenedRun.open(paths.find_run(config.run), pick_device(config.device))
     index = open_index(subject.run, subject.activations)
     for split in SPLITS:
-        if not len(subject.activations.songs.runs(split)):
+        if not len(subject.activations.songs.spans(split)):
             raise InputError(f"{subject.activations.folder} has no {split} songs; labels need train, valid and test")
     corpus = open_corpus(subject, config)
     with files.locked(subject.run, "this run"):
@@ -96,12 +96,12 @@ def open_corpus(subject: OpenedRun, config: LabelConfig) -> Corpus:
     concepts = _concepts(config, songs.names)
     with tqdm(total=activations.n_tokens, desc="concepts", unit="token", unit_scale=True, leave=False) as bar:
         values = concept_table(concepts, sequences, progress=bar.update)
-    runs: dict[str, np.ndarray] = {split: songs.runs(split) for split in SPLITS}
-    fitting = np.concatenate([runs["train"], runs["valid"]])
+    spans: dict[str, np.ndarray] = {split: songs.spans(split) for split in SPLITS}
+    fitting = np.concatenate([spans["train"], spans["valid"]])
     columns = scored_columns(values, fitting, sequences.first_token)
     if not len(columns):
         raise InputError(f"{activations.folder} is too small to label: no concept value occurs often enough")
-    return Corpus(values, columns, runs, sequences.first_token)
+    return Corpus(values, columns, spans, sequences.first_token)
 
 
 def _concepts(config: LabelConfig, names: Sequence[str]) -> list[Concept]:
@@ -114,7 +114,7 @@ def _concepts(config: LabelConfig, names: Sequence[str]) -> list[Concept]:
 
 
 def _all_firings(index: FeatureIndex) -> Firings:
-    return Firings(index.offsets, index.token_ids, index.values)
+    return Firings(index.offsets, index.token_rows, index.values)
 
 
 def _l0(index: FeatureIndex) -> float:
@@ -125,11 +125,11 @@ def _control_summaries(subject: OpenedRun, corpus: Corpus, config: LabelConfig, 
     """Set-level numbers of the controls by name."""
     found: dict[str, Any] = {}
     if config.controls:
-        capped = corpus._replace(runs=corpus.runs | {"train": _spread(corpus.runs["train"], corpus.song_first)})
-        runs = np.concatenate(list(capped.runs.values()))
-        runs = runs[np.argsort(runs[:, 0])]
+        capped = corpus._replace(spans=corpus.spans | {"train": _spread(corpus.spans["train"], corpus.song_first)})
+        spans = np.concatenate(list(capped.spans.values()))
+        spans = spans[np.argsort(spans[:, 0])]
         for name, encode, n_latents in control_encoders(subject, l0):
-            firings = firings_of(subject, encode, n_latents, runs)
+            firings = firings_of(subject, encode, n_latents, spans)
             found[name] = label_latents(firings, capped, what=TITLES[name], seed=config.seed).summary
     if config.reinitialised:
         run = train_reinitialised(subject.args, subject.activations, subject.layer, subject.normalization.kind)
@@ -141,9 +141,9 @@ def _control_summaries(subject: OpenedRun, corpus: Corpus, config: LabelConfig, 
     return found
 
 
-def _spread(runs: np.ndarray, song_first: np.ndarray) -> np.ndarray:
-    """Songs of the runs, every n-th so that they have at most `CONTROL_TOKENS` tokens, (n, 2)."""
-    inside = [((runs[:, 0] <= first) & (first < runs[:, 1])).any() for first in song_first[:-1].tolist()]
+def _spread(spans: np.ndarray, song_first: np.ndarray) -> np.ndarray:
+    """Songs of the spans, every n-th so that they have at most `CONTROL_TOKENS` tokens, (n, 2)."""
+    inside = [((spans[:, 0] <= first) & (first < spans[:, 1])).any() for first in song_first[:-1].tolist()]
     songs = np.flatnonzero(inside)
     songs = songs[:: max(-int(-np.diff(song_first)[songs].sum() // CONTROL_TOKENS), 1)]
     return np.stack([song_first[songs], song_first[songs + 1]], axis=1)
@@ -177,7 +177,7 @@ def table(subject: OpenedRun, summaries: dict[str, Any]) -> str:
     for name, numbers in summaries.items():
         lines.append(_line(TITLES.get(name, name), numbers))
     lines += [
-        "named: share of live latents with a name that test songs bear out; context: of what a token does not state",
+        "named: share of live latents with a name that test songs support; context: of what a token does not state",
         "itself. coverage: share of concept values that some latent finds with F1 > 0.5; context: of those of context",
         "that always saying yes does not find; beyond identity: of all of context, and better than any property of the",
         "token does",

@@ -55,13 +55,13 @@ def preprocess(config: PreprocessConfig) -> None:
     folder = paths.activations_folder(config.dataset_name, config.data_repr)
     activations = open_set(folder, config.dataset_name, config.data_repr)
     layers = {layer: activations.layer(layer) for layer in sorted(set(config.layers))}
-    runs = activations.songs.runs("train")
-    if not len(runs):
+    spans = activations.songs.spans("train")
+    if not len(spans):
         raise InputError(f"{folder} has no train songs to take statistics of; add songs or change the name lists")
     for number, layer in layers.items():
-        bar = tqdm(total=int(np.diff(runs).sum()), desc=f"statistics of layer {number}", unit="token", unit_scale=True)
+        bar = tqdm(total=int(np.diff(spans).sum()), desc=f"statistics of layer {number}", unit="token", unit_scale=True)
         with bar:
-            statistics = stream_statistics(_chunks(layer, runs, bar))
+            statistics = stream_statistics(_chunks(layer, spans, bar))
         save_normalization(layer.folder, config.normalization, statistics, made_from(activations, layer))
         if config.materialize:
             _materialize(layer, Normalization.of(config.normalization, statistics))
@@ -71,8 +71,8 @@ def preprocess(config: PreprocessConfig) -> None:
         )
 
 
-def _chunks(layer: LayerActivations, runs: np.ndarray, bar: tqdm) -> Iterator[np.ndarray]:
-    for start, stop in runs:
+def _chunks(layer: LayerActivations, spans: np.ndarray, bar: tqdm) -> Iterator[np.ndarray]:
+    for start, stop in spans:
         for first in range(start, stop, CHUNK_TOKENS):
             chunk = layer.read(first, min(first + CHUNK_TOKENS, stop))
             yield chunk
@@ -80,7 +80,7 @@ def _chunks(layer: LayerActivations, runs: np.ndarray, bar: tqdm) -> Iterator[np
 
 
 def _materialize(layer: LayerActivations, normalization: Normalization) -> None:
-    """Write every shard normalised, in the layer's own number type."""
+    """Write every shard normalised, in the layer's own dtype."""
     shutil.rmtree(layer.folder / "processed", ignore_errors=True)
     try:
         with tqdm(layer.shards, "materialize", unit="shard") as shards:

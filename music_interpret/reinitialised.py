@@ -1,4 +1,4 @@
-"""The control that a run is trained again for: the same autoencoder on the same model with weights drawn anew.
+"""The control that a run is trained again for: the same autoencoder on the same model with weights drawn again.
 
 What it scores comes from the music and the architecture, not from anything that the model has learned. The stages are
 run one after the other on `models/<dataset>/<data_repr>-reinitialised`; what is there already is kept.
@@ -60,7 +60,7 @@ def train_reinitialised(
 
 
 def write_model(source: Path, activations: ActivationSet) -> Path:
-    """Write a model like that in `source` with weights drawn anew, unless it is there, and return its folder."""
+    """Write a model like that in `source` with weights drawn again, unless it is there, and return its folder."""
     folder = source.with_name(source.name + SUFFIX)
     checkpoint = folder / "checkpoints" / "best_model.pt"
     if not checkpoint.is_file():

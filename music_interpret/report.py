@@ -55,10 +55,10 @@ class ReportConfig:
     def __post_init__(self) -> None:
         if not CHOICE.fullmatch(self.latents):
             raise InputError(
-                f"--latents is {self.latents!r}; right is best:50, named, or numbers with commas as in 3,112"
+                f"--latents is {self.latents!r}; expected best:50, named, or numbers with commas as in 3,112"
             )
         if not 1 <= self.examples <= MOST_EXAMPLES:
-            raise InputError(f"--examples is {self.examples}; right is 1 to {MOST_EXAMPLES}")
+            raise InputError(f"--examples is {self.examples}; expected 1 to {MOST_EXAMPLES}")
 
 
 def report(config: ReportConfig) -> Path:
@@ -70,7 +70,7 @@ def report(config: ReportConfig) -> Path:
     run = paths.find_run(config.run)
     output = Path(config.output) if config.output else run / "report.html"
     if output.is_dir():
-        raise InputError(f"{output} is a folder; right is a file for --output")
+        raise InputError(f"{output} is a folder; expected a file for --output")
     explored = Explored.open(run)
     latents, choice = chosen(explored, config.latents)
     shown: list[dict[str, Any]] = []

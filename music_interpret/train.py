@@ -105,7 +105,7 @@ class TrainConfig:
     decoder_bias: bool = True
     """Whether the decoder bias is trained; without it stays at the mean of the activations."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Number type of the dense matrix products; parameters and sums stay float32."""
+    """dtype of the dense matrix products; parameters and sums stay float32."""
     seed: int = 0
     """Fixes the initial weights and the order of the tokens."""
     buffer_tokens: int = 4_194_304
@@ -154,13 +154,13 @@ class TrainConfig:
             "checkpoint_every",
         ):
             if getattr(self, name) < 1:
-                raise InputError(f"--{name} is {getattr(self, name)}; right is 1 or more")
+                raise InputError(f"--{name} is {getattr(self, name)}; expected 1 or more")
         for name in ("lr_warmup", "lr_decay", "sparsity_warmup", "clip_norm", "aux_weight", "seed"):
             if getattr(self, name) is not None and not getattr(self, name) >= 0:
-                raise InputError(f"--{name} is {getattr(self, name)}; right is 0 or more")
+                raise InputError(f"--{name} is {getattr(self, name)}; expected 0 or more")
         for name in ("lr", "bandwidth"):
             if not 0 < getattr(self, name) < float("inf"):
-                raise InputError(f"--{name} is {getattr(self, name)}; right is a number above 0")
+                raise InputError(f"--{name} is {getattr(self, name)}; expected a number above 0")
         if self.resume and self.overwrite:
             raise InputError("--resume and --overwrite exclude each other")
         self._check_sparsity()
@@ -173,26 +173,26 @@ class TrainConfig:
             if values is None:
                 continue
             if knob not in knobs:
-                raise InputError(f"--{knob} has no meaning for {self.architecture}; right is --{' and --'.join(knobs)}")
+                raise InputError(f"--{knob} has no meaning for {self.architecture}; expected --{' and --'.join(knobs)}")
             if len(set(values)) < len(values):
                 raise InputError(f"--{knob} names a value twice: {' '.join(f'{v:g}' for v in values)}")
         for alpha in self.alpha or ():
             if not 0 <= alpha < float("inf"):
-                raise InputError(f"--alpha is {alpha:g}; right is 0 or more")
+                raise InputError(f"--alpha is {alpha:g}; expected 0 or more")
         for k in self.k or ():
             if not 0 < k <= self.d_sae:
-                raise InputError(f"--k is {k:g}; right is above 0 and at most d_sae, {self.d_sae}")
+                raise InputError(f"--k is {k:g}; expected above 0 and at most d_sae, {self.d_sae}")
             if self.architecture == "topk" and k != round(k):
-                raise InputError(f"--k is {k:g}; right for topk is a whole number")
+                raise InputError(f"--k is {k:g}; expected a whole number for topk")
         if self.decoder_norm == "free" and self.architecture != "relu":
-            raise InputError(f"--decoder_norm free has no meaning for {self.architecture}; right is relu")
+            raise InputError(f"--decoder_norm free has no meaning for {self.architecture}; expected relu")
         if self.prefixes is not None:
             if self.architecture != "matryoshka":
-                raise InputError(f"--prefixes has no meaning for {self.architecture}; right is matryoshka")
+                raise InputError(f"--prefixes has no meaning for {self.architecture}; expected matryoshka")
             if sorted(set(self.prefixes)) != list(self.prefixes) or self.prefixes[0] < 1:
-                raise InputError(f"--prefixes is {self.prefixes}; right are rising whole numbers above 0")
+                raise InputError(f"--prefixes is {self.prefixes}; expected rising whole numbers above 0")
             if self.prefixes[-1] != self.d_sae:
-                raise InputError(f"--prefixes ends with {self.prefixes[-1]}; right is d_sae, {self.d_sae}")
+                raise InputError(f"--prefixes ends with {self.prefixes[-1]}; expected d_sae, {self.d_sae}")
 
 
 class _Plan(NamedTuple):
@@ -330,7 +330,7 @@ class _Preparation:
         self.normalizations = {plan.layer: opened[plan.layer][1] for plan in plans}
         self.batches = ShuffledBatches(
             self.layers,
-            activations.songs.runs("train"),
+            activations.songs.spans("train"),
             batch_size=config.batch_size,
             seed=config.seed,
             buffer_tokens=config.buffer_tokens // len(self.layers),
@@ -400,8 +400,8 @@ class _Preparation:
             return None
         sizes = self.activations.encoding().n_codes
         if layer not in self.tables:
-            runs, normalization = self.activations.songs.runs("train"), self.normalizations[layer]
-            batches = sequential_batches(self.layers[layer], runs, MEASURED_TOKENS)
+            spans, normalization = self.activations.songs.spans("train"), self.normalizations[layer]
+            batches = sequential_batches(self.layers[layer], spans, MEASURED_TOKENS)
             codes = self.codes
             self.tables[layer] = token_baseline.fit(
                 ((codes[first:last], normalization.apply(rows.numpy())) for first, last, rows in batches), sizes
@@ -409,8 +409,8 @@ class _Preparation:
         return TokenBaseline(self.tables[layer].clone(), sizes).to(self.device)
 
     def _quality(self, layer: int, autoencoder: SparseAutoencoder, split: Any) -> Quality | None:
-        runs = self.activations.songs.runs(split)
-        rows = labelled_rows(self.layers[layer], self.activations, runs, MEASURED_TOKENS, self.device)
+        spans = self.activations.songs.spans(split)
+        rows = labelled_rows(self.layers[layer], self.activations, spans, MEASURED_TOKENS, self.device)
         return quality(rows, autoencoder.to(self.device))
 
 

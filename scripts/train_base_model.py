@@ -93,7 +93,7 @@ class BaseModelConfig:
     crop_share: float = 0.5
     """Probability that a song is taken from a random beat on and not from its start."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Number type of the matrix products (autocast); parameters stay float32."""
+    """dtype of the matrix products (autocast); parameters stay float32."""
     half: bool = False
     """Save the model in float16: half the size; loading makes it float32 again."""
     valid_songs: int = 160
@@ -107,24 +107,24 @@ class BaseModelConfig:
     resume: bool = False
     """Go on with an interrupted training."""
     overwrite: bool = False
-    """Train anew where a model is; it stays until the first measurement replaces it."""
+    """Train again where a model is; it stays until the first measurement replaces it."""
 
     def __post_init__(self) -> None:
         for name in ("dim", "blocks", "heads", "max_beat", "steps", "batch_tokens", "valid_songs", "valid_every"):
             if getattr(self, name) < 1:
-                raise InputError(f"--{name} is {getattr(self, name)}; right is 1 or more")
+                raise InputError(f"--{name} is {getattr(self, name)}; expected 1 or more")
         if self.max_seq_len < 4:
-            raise InputError(f"--max_seq_len is {self.max_seq_len}; right is 4 or more")
+            raise InputError(f"--max_seq_len is {self.max_seq_len}; expected 4 or more")
         for name in ("warmup_steps", "weight_decay", "seed"):
             if not getattr(self, name) >= 0:
-                raise InputError(f"--{name} is {getattr(self, name)}; right is 0 or more")
+                raise InputError(f"--{name} is {getattr(self, name)}; expected 0 or more")
         for name in ("polyphonic_share", "crop_share", "dropout"):
             if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"--{name} is {getattr(self, name)}; right is 0 to 1")
+                raise InputError(f"--{name} is {getattr(self, name)}; expected 0 to 1")
         for name in ("lr", "gradient_norm", "minutes"):
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
-                raise InputError(f"--{name} is {value}; right is a number above 0")
+                raise InputError(f"--{name} is {value}; expected a number above 0")
         if self.resume and self.overwrite:
             raise InputError("--resume and --overwrite exclude each other")
         if not self.data_repr or self.data_repr.startswith(".") or "/" in self.data_repr:
@@ -380,7 +380,7 @@ class Training:
                 moments = {key: tensors[f"adam.{key}.{name}"] for key in ("exp_avg", "exp_avg_sq", "step")}
                 self.optimizer.state[parameter] = moments
         except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise InputError(f"{self.state_path} is damaged ({error}); --overwrite starts anew") from None
+            raise InputError(f"{self.state_path} is damaged ({error}); --overwrite starts again") from None
         path = self.folder / "training" / "metrics.jsonl"
         lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
         self.metrics = [line for line in map(json.loads, lines) if line["step"] <= self.progress.step]
@@ -439,7 +439,7 @@ def check_in_the_way(settings: BaseModelConfig, folder: Path) -> None:
         for path in (begun, folder / "train-args.json", folder / "checkpoints"):
             if path.exists():
                 raise InputError(
-                    f"{path} is there; --resume goes on, --overwrite trains anew, or take another data_repr"
+                    f"{path} is there; --resume goes on, --overwrite trains again, or take another data_repr"
                 )
 
 

@@ -171,7 +171,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         if not 0 <= options.quality <= 1:
-            raise InputError(f"--quality is {options.quality}; right is 0 to 1")
+            raise InputError(f"--quality is {options.quality}; expected 0 to 1")
         if not options.source.is_file():
             raise InputError(f"missing soundfont {options.source}")
         font = read_font(options.source.read_bytes(), str(options.source))

@@ -38,9 +38,9 @@ def corpus_of(count: int) -> Corpus:
     table = concept_table(BUILT_IN, songs)
     splits = np.array(["train", "valid", "train", "test", "train"])[np.arange(count) % 5]
     spans = np.stack([first[:-1], first[1:]], axis=1)
-    runs = {split: spans[splits == split] for split in ("train", "valid", "test")}
-    columns = scored_columns(table, np.concatenate([runs["train"], runs["valid"]]), first)
-    return Corpus(table, columns, runs, first)
+    by_split = {split: spans[splits == split] for split in ("train", "valid", "test")}
+    columns = scored_columns(table, np.concatenate([by_split["train"], by_split["valid"]]), first)
+    return Corpus(table, columns, by_split, first)
 
 
 def firings_of_values(values: np.ndarray) -> Firings:

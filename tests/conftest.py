@@ -192,7 +192,7 @@ def labelled_module(labelled_home: Path, tmp_path_factory: pytest.TempPathFactor
 
 
 class Served:
-    """A running explorer; `restart` ends it and starts it anew, with everything read again."""
+    """A running explorer; `restart` ends it and starts it again, with everything read again."""
 
     def __init__(self, run: str) -> None:
         self.run = find_run(run)

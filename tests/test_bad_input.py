@@ -119,14 +119,14 @@ CASES = {
     "layer out of range": (
         lambda h: None,
         ("extract", "sod", "ape", "--layers", 1, 4),
-        "layer 4 is out of range; right is 0 to 3",
+        "layer 4 is out of range; expected 0 to 3",
     ),
     "negative layer": (lambda h: None, ("extract", "sod", "ape", "--layers", -1), "layer -1 is out of range"),
-    "layer that is no number": (lambda h: None, ("extract", "sod", "ape", "--layers", "x"), "invalid int value: 'x'"),
+    "layer that is NaN": (lambda h: None, ("extract", "sod", "ape", "--layers", "x"), "invalid int value: 'x'"),
     "no layer": (lambda h: None, ("extract", "sod", "ape"), "the following arguments are required: --layers"),
     "unknown option": (lambda h: None, (*EXTRACT, "--dtpye", "float16"), "unrecognized arguments: --dtpye"),
     "unknown choice": (lambda h: None, (*EXTRACT, "--dtype", "int8"), "invalid choice: 'int8'"),
-    "no batch": (lambda h: None, (*EXTRACT, "--batch_tokens", 0), "--batch_tokens is 0; right is 1 or more"),
+    "no batch": (lambda h: None, (*EXTRACT, "--batch_tokens", 0), "--batch_tokens is 0; expected 1 or more"),
     "notes of a wrong shape": (
         lambda h: save_song(h, np.zeros((9, 4), int)),
         EXTRACT,
@@ -135,10 +135,10 @@ CASES = {
     "notes of a wrong type": (
         lambda h: save_song(h, np.zeros((9, 5))),
         EXTRACT,
-        "have dtype float64; right is an integer",
+        "have dtype float64; expected an integer",
     ),
-    "notes of a wrong value": (lambda h: notes_with(h, 7, 2, 200), EXTRACT, "row 7: pitch is 200; right is 0 to 127"),
-    "notes off the grid": (lambda h: notes_with(h, 3, 1, 12), EXTRACT, "row 3: position is 12; right is 0 to 11"),
+    "notes of a wrong value": (lambda h: notes_with(h, 7, 2, 200), EXTRACT, "row 7: pitch is 200; expected 0 to 127"),
+    "notes off the grid": (lambda h: notes_with(h, 3, 1, 12), EXTRACT, "row 3: position is 12; expected 0 to 11"),
     "empty song": (lambda h: save_song(h, np.zeros((0, 5), int)), EXTRACT, "song .*bach-bwv353.npy is empty"),
     "song that is empty for the model": (only_unknown_instruments, EXTRACT, "bach-bwv353 is empty for this model"),
     "notes that are no array": (lambda h: (h / SONG).write_text("notes"), EXTRACT, "not a readable note file"),
@@ -167,42 +167,42 @@ CASES = {
     "latents below one": (
         lambda h: None,
         (*TRAIN_ONE, "--d_sae", 0),
-        "--d_sae is 0; right is 1 or more",
+        "--d_sae is 0; expected 1 or more",
     ),
     "negative alpha": (
         lambda h: None,
         (*TRAIN_ONE, "--architecture", "relu", "--alpha", -1),
-        "--alpha is -1; right is 0 or more",
+        "--alpha is -1; expected 0 or more",
     ),
-    "alpha that is no number": (
+    "alpha that is NaN": (
         lambda h: None,
         (*TRAIN_ONE, "--architecture", "gated", "--alpha", "nan"),
-        "--alpha is nan; right is 0 or more",
+        "--alpha is nan; expected 0 or more",
     ),
     "alpha where there is none": (
         lambda h: None,
         (*TRAIN_ONE, "--architecture", "topk", "--alpha", 1),
-        "--alpha has no meaning for topk; right is --k",
+        "--alpha has no meaning for topk; expected --k",
     ),
     "k where there is none": (
         lambda h: None,
         (*TRAIN_ONE, "--architecture", "relu", "--k", 8),
-        "--k has no meaning for relu; right is --alpha",
+        "--k has no meaning for relu; expected --alpha",
     ),
     "more active latents than there are": (
         lambda h: None,
         (*TRAIN_ONE, "--architecture", "topk", "--d_sae", 64, "--k", 65),
-        "--k is 65; right is above 0 and at most d_sae, 64",
+        "--k is 65; expected above 0 and at most d_sae, 64",
     ),
     "no active latents": (
         lambda h: None,
         (*TRAIN_ONE, "--k", 0),
-        "--k is 0; right is above 0 and at most d_sae, 2048",
+        "--k is 0; expected above 0 and at most d_sae, 2048",
     ),
     "half a latent on each token": (
         lambda h: None,
         (*TRAIN_ONE, "--architecture", "topk", "--k", 2.5),
-        "--k is 2.5; right for topk is a whole number",
+        "--k is 2.5; expected a whole number for topk",
     ),
     "the same k twice": (
         lambda h: None,
@@ -217,27 +217,27 @@ CASES = {
     "prefixes of another architecture": (
         lambda h: None,
         (*TRAIN_ONE, "--architecture", "topk", "--prefixes", 8, 2048),
-        "--prefixes has no meaning for topk; right is matryoshka",
+        "--prefixes has no meaning for topk; expected matryoshka",
     ),
     "prefixes that do not reach the end": (
         lambda h: None,
         (*TRAIN_ONE, "--architecture", "matryoshka", "--prefixes", 8, 64),
-        "--prefixes ends with 64; right is d_sae, 2048",
+        "--prefixes ends with 64; expected d_sae, 2048",
     ),
     "prefixes that fall": (
         lambda h: None,
         (*TRAIN_ONE, "--architecture", "matryoshka", "--prefixes", 64, 8),
-        "right are rising whole numbers above 0",
+        "expected rising whole numbers above 0",
     ),
     "free decoder of another architecture": (
         lambda h: None,
         (*TRAIN_ONE, "--architecture", "gated", "--decoder_norm", "free"),
-        "--decoder_norm free has no meaning for gated; right is relu",
+        "--decoder_norm free has no meaning for gated; expected relu",
     ),
     "a learning rate of nothing": (
         lambda h: None,
         (*TRAIN_ONE, "--lr", 0),
-        "--lr is 0.0; right is a number above 0",
+        "--lr is 0.0; expected a number above 0",
     ),
     "unknown run to index": (
         lambda h: None,
@@ -245,7 +245,7 @@ CASES = {
         "unknown run 'nobody/nothing' in .*there are: none",
     ),
     "unknown run to read": (lambda h: None, ("features", "nobody/nothing"), "unknown run 'nobody/nothing'"),
-    "nothing to show": (lambda h: None, ("features", "nobody/nothing", "--top", 0), "--top is 0; right is 1 or more"),
+    "nothing to show": (lambda h: None, ("features", "nobody/nothing", "--top", 0), "--top is 0; expected 1 or more"),
 }
 
 

@@ -77,7 +77,7 @@ def test_the_numbers_are_those_of_the_saved_autoencoder(run, command, many_songs
     assert list(content["rows"]) == ["clean", "sae", "mean_ablation", "zero_ablation"]
     activations = open_set(many_songs / "data/activations/sod_ape_residual")
     layer = activations.layer(1)
-    x = np.concatenate([layer.read(*ends) for ends in activations.songs.runs("valid")]).astype(np.float32)
+    x = np.concatenate([layer.read(*ends) for ends in activations.songs.spans("valid")]).astype(np.float32)
     autoencoder = SparseAutoencoder.load(run)
     z = autoencoder.encode(torch.from_numpy(x))
     error = (autoencoder.decode(z).double().numpy() - x) ** 2
@@ -168,7 +168,7 @@ def other_width(home):
         (another_model, ("s/e",), "holds another model than run .* was trained on"),
         (drop_split, ("s/e",), "has other splits than run .* was trained on"),
         (None, ("s/e", "--against", "s/none"), "unknown run 's/none'"),
-        (other_width, ("s/e", "--against", "s/wide"), "are 64 and 60 wide; right is two runs of the same width"),
+        (other_width, ("s/e", "--against", "s/wide"), "are 64 and 60 wide; expected two runs of the same width"),
         (None, ("s/e", "--batch_tokens", 0), "--batch_tokens is 0"),
         (None, ("s/e", "--split", "all"), "invalid choice"),
     ],

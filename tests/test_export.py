@@ -71,11 +71,11 @@ CASES = {
     "no format": (("s/e",), "the following arguments are required: --format"),
     "the run itself": (
         ("s/e", "--format", "sparsify", "--output", "reports/s/e/layer_003/sae", "--overwrite"),
-        "reports/s/e/layer_003/sae is the run's own autoencoder; right is another --output",
+        "reports/s/e/layer_003/sae is the run's own autoencoder; expected another --output",
     ),
     "a file": (
         ("s/e", "--format", "sparsify", "--output", "reports/s/e/layer_003/training_args.json", "--overwrite"),
-        "training_args.json is a file; right is a folder for --output",
+        "training_args.json is a file; expected a folder for --output",
     ),
 }
 
@@ -139,7 +139,7 @@ def test_features_are_exported_for_neuronpedia(indexed_run, command, tmp_path):
 def test_neuronpedia_needs_the_index_and_labels_that_fit(indexed_run, command, tmp_path):
     words = ("export", "s/e", "--format", "neuronpedia", "--output")
     (tmp_path / "file").write_text("mine")
-    assert "file is a file; right is a folder for --output" in command(*words, tmp_path / "file").refused()
+    assert "file is a file; expected a folder for --output" in command(*words, tmp_path / "file").refused()
     labels = {"format": 1, "sae_sha256": "another"}
     write_json(indexed_run / "labels/labels.json", labels)
     write_json(indexed_run / "labels/names.json", [])

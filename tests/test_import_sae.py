@@ -77,13 +77,13 @@ def test_a_run_is_written_over_only_on_request(extracted, command, tmp_path):
 
 
 CASES = {
-    "no such path": (lambda f: shutil.rmtree(f), (), "missing .*theirs; right is the folder of a saved autoencoder"),
+    "no such path": (lambda f: shutil.rmtree(f), (), "missing .*theirs; expected the folder of a saved autoencoder"),
     "nothing saved there": (
         lambda f: (f / "ae.pt").unlink(),
         (),
-        "theirs holds no saved autoencoder; right is a folder w",
+        "theirs holds no saved autoencoder; expected a folder w",
     ),
-    "another format": (lambda f: None, ("--format", "sparsify"), "right is a folder with sae.safetensors .sparsify."),
+    "another format": (lambda f: None, ("--format", "sparsify"), "expected a folder with sae.safetensors .sparsify."),
     "unknown format": (lambda f: None, ("--format", "onnx"), "invalid choice: 'onnx'"),
     "another width": (
         lambda f: foreign.export(case("gated").autoencoder, "dictionary_learning", f),

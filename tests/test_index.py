@@ -35,8 +35,8 @@ def test_the_index_is_what_the_autoencoder_computes(run, many_songs):
     assert index.d_sae == 128 and index.meta["n_tokens"] == activations.n_tokens
     dense = np.zeros_like(z)
     for latent in range(128):
-        token_ids, values = index.latent(latent)
-        dense[token_ids, latent] = values
+        token_rows, values = index.latent(latent)
+        dense[token_rows, latent] = values
     np.testing.assert_allclose(dense, z, **LIBRARY_TOLERANCE)
     np.testing.assert_allclose(index.statistics.density, (z > 0).mean(0), atol=2 / len(z))
 

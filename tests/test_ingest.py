@@ -161,8 +161,8 @@ def environment() -> dict[str, str]:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"resolution": 16}, "right is 12 or 24"),
-        ({"limit": 0}, "--limit is 0; right is 1 or more"),
+        ({"resolution": 16}, "expected 12 or 24"),
+        ({"limit": 0}, "--limit is 0; expected 1 or more"),
         ({"dataset_name": "../x"}, "is not a folder name"),
     ],
 )

@@ -13,7 +13,7 @@ def test_statistics_are_those_of_the_train_songs(many_songs, command):
     result = command("preprocess", "sod", "ape", "--layers", 1)
     assert result.code == 0 and "zscore from" in result.out
     activations = open_set(many_songs / "data/activations/sod_ape_residual")
-    rows = np.concatenate([activations.layer(1).read(*run) for run in activations.songs.runs("train")]).astype(float)
+    rows = np.concatenate([activations.layer(1).read(*run) for run in activations.songs.spans("train")]).astype(float)
     numbers = json.loads((many_songs / LAYER / "normalization.json").read_text())
     arrays = load_file(many_songs / LAYER / "normalization.safetensors")
     assert numbers["n_tokens"] == len(rows) < activations.n_tokens

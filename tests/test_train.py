@@ -67,9 +67,9 @@ def test_held_out_figures_are_those_of_the_saved_autoencoder(prepared, folder, c
     """By the definitions, from the saved weights and raw activations."""
     assert command("train", *RUN, *SMALL, *SPARSITY[architecture], "--token_baseline", context).code == 0
     activations = open_set(prepared / "data/activations/sod_ape_residual")
-    layer, runs = activations.layer(3), activations.songs.runs("test")
-    raw = torch.from_numpy(np.concatenate([layer.read(*run) for run in runs]).astype(np.float32))
-    codes = torch.from_numpy(np.concatenate([activations.codes[start:stop] for start, stop in runs]))
+    layer, spans = activations.layer(3), activations.songs.spans("test")
+    raw = torch.from_numpy(np.concatenate([layer.read(*run) for run in spans]).astype(np.float32))
+    codes = torch.from_numpy(np.concatenate([activations.codes[start:stop] for start, stop in spans]))
     autoencoder = SparseAutoencoder.load(folder / "sae")
     assert (autoencoder.baseline is None) == (context == "none")
     z = autoencoder.encode(raw, codes)

@@ -1,6 +1,6 @@
 """Shuffled batches of activations at memory speed, in an order that is a pure function of the seed.
 
-A split's tokens are runs of neighbouring token ids. They are cut into chunks, and each epoch puts the chunks into a
+A split's tokens are spans of neighbouring token rows. They are cut into chunks, and each epoch puts the chunks into a
 new random order and fills a buffer with one group of them after the other; rows are shuffled within the buffer. When
 the buffer holds the whole split (the usual case) that is a full shuffle of rows in memory; a larger set is read in
 chunk-sized sequential pieces and never needs more memory than the buffer. Any batch can be reached without replaying
@@ -22,10 +22,10 @@ CHUNK_TOKENS = 2048
 class Batch(NamedTuple):
     """Some tokens and what each layer computed on them."""
 
-    token_ids: Tensor
+    token_rows: Tensor
     """Which tokens, int64 (n,)."""
     rows: dict[int, Tensor]
-    """Layer number → raw activations (n, d_model), in the store's own number type."""
+    """Layer number → raw activations (n, d_model), in the store's own dtype."""
 
 
 class ShuffledBatches:
@@ -34,7 +34,7 @@ class ShuffledBatches:
     def __init__(
         self,
         layers: Mapping[int, LayerActivations],
-        runs: np.ndarray,
+        spans: np.ndarray,
         *,
         batch_size: int,
         seed: int,
@@ -42,8 +42,8 @@ class ShuffledBatches:
     ) -> None:
         """Args:
         layers: the activations by layer number.
-        runs: token ids as (start, stop) pairs, (n_runs, 2), as `SongTable.runs` gives them.
-        batch_size: rows a batch; a last, smaller batch of an epoch is left out. Cut to the number of rows there are.
+        spans: token rows as (start, stop) pairs, (n_spans, 2), as `SongTable.spans` gives them.
+        batch_size: rows per batch; a last, smaller batch of an epoch is left out. Cut to the number of rows there are.
         seed: fixes the order.
         buffer_tokens: tokens held in memory at a time.
         """
@@ -52,7 +52,7 @@ class ShuffledBatches:
         self.buffer_tokens = max(buffer_tokens, CHUNK_TOKENS)
         pieces = [
             np.stack([starts, np.minimum(starts + CHUNK_TOKENS, stop)], axis=1)
-            for start, stop in runs
+            for start, stop in spans
             for starts in [np.arange(start, stop, CHUNK_TOKENS)]
         ]
         self.chunks = np.concatenate(pieces) if pieces else np.zeros((0, 2), np.int64)
@@ -117,35 +117,37 @@ def _read(layer: LayerActivations, chunks: np.ndarray) -> np.ndarray:
 
 
 def _size(batch: Batch | None) -> int:
-    return 0 if batch is None else len(batch.token_ids)
+    return 0 if batch is None else len(batch.token_rows)
 
 
 def _picked(batch: Batch, order: Tensor) -> Batch:
     rows = {number: rows.index_select(0, order) for number, rows in batch.rows.items()}
-    return Batch(batch.token_ids.index_select(0, order), rows)
+    return Batch(batch.token_rows.index_select(0, order), rows)
 
 
 def _joined(first: Batch | None, second: Batch) -> Batch:
     if first is None:
         return second
     rows = {number: torch.cat([rows, second.rows[number]]) for number, rows in first.rows.items()}
-    return Batch(torch.cat([first.token_ids, second.token_ids]), rows)
+    return Batch(torch.cat([first.token_rows, second.token_rows]), rows)
 
 
-def sequential_batches(layer: LayerActivations, runs: np.ndarray, batch_size: int) -> Iterator[tuple[int, int, Tensor]]:
-    """Every row of the runs once, in order, in batches of at most `batch_size`: (first token id, one past the last,
-    rows in the store's own number type).
+def sequential_batches(
+    layer: LayerActivations, spans: np.ndarray, batch_size: int
+) -> Iterator[tuple[int, int, Tensor]]:
+    """Every row of the spans once, in order, in batches of at most `batch_size`: (first token row, one past the last,
+    rows in the store's own dtype).
     """
-    for start, stop in runs:
+    for start, stop in spans:
         for first in range(start, stop, batch_size):
             last = min(first + batch_size, stop)
             yield first, last, torch.from_numpy(np.array(layer.read(first, last)))
 
 
 def labelled_rows(
-    layer: LayerActivations, activations: ActivationSet, runs: np.ndarray, batch_size: int, device: torch.device
+    layer: LayerActivations, activations: ActivationSet, spans: np.ndarray, batch_size: int, device: torch.device
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """The same rows, float32 (n, d_model), each with its token's codes, (n, 6), on a device."""
-    for first, last, rows in sequential_batches(layer, runs, batch_size):
+    for first, last, rows in sequential_batches(layer, spans, batch_size):
         codes = torch.from_numpy(np.array(activations.codes[first:last]))
         yield rows.to(device).float(), codes.to(device)

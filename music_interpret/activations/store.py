@@ -1,4 +1,4 @@
-"""The activation store: one row for each token, the same row number (token id) in every layer.
+"""The activation store: one row for each token, the same row number (token row) in every layer.
 
     data/activations/<dataset>_<data_repr>_residual/
         manifest.json   what made it: model, data, sizes           encoding.json   the tables of the codes
@@ -29,23 +29,23 @@ FORMAT = 1
 
 
 class SongTable(NamedTuple):
-    """Which token ids belong to which song; songs lie one after the other."""
+    """Which token rows belong to which song; songs lie one after the other."""
 
     names: list[str]
     """Name of each song."""
     first_token: np.ndarray
-    """Token id of each song's first token, int64 (n_songs,)."""
+    """Token row of each song's first token, int64 (n_songs,)."""
     n_tokens: np.ndarray
     """Length of each song in tokens, int64 (n_songs,)."""
     splits: np.ndarray
     """Split of each song, strings (n_songs,)."""
 
-    def song_of(self, token_ids: np.ndarray) -> np.ndarray:
-        """Song number of each token id."""
-        return np.searchsorted(self.first_token, token_ids, side="right") - 1
+    def song_of(self, token_rows: np.ndarray) -> np.ndarray:
+        """Song number of each token row."""
+        return np.searchsorted(self.first_token, token_rows, side="right") - 1
 
-    def runs(self, split: Split | None) -> np.ndarray:
-        """Token ids of a split (None: of all songs) as runs (start, stop) of neighbouring songs, int64 (n_runs, 2)."""
+    def spans(self, split: Split | None) -> np.ndarray:
+        """Spans (start, stop) of token rows of a split (None: all songs), neighbouring songs joined, int64 (n, 2)."""
         chosen = np.ones(len(self.names), bool) if split is None else self.splits == split
         edges = np.flatnonzero(np.diff(np.concatenate([[0], chosen.astype(np.int8), [0]])))
         ends = np.append(self.first_token, self.first_token[-1] + self.n_tokens[-1])
@@ -169,7 +169,7 @@ class LayerActivations:
         shard_tokens = int(owner.manifest["shard_tokens"])
         for number, rows in enumerate(shard_rows(owner.n_tokens, shard_tokens)):
             path = shard_path(folder, number)
-            right = f"right is {meta['dtype']} ({rows}, {owner.d_model}); extract this layer again with --overwrite"
+            right = f"expected {meta['dtype']} ({rows}, {owner.d_model}); extract this layer again with --overwrite"
             try:
                 shard = np.load(path, mmap_mode="r", allow_pickle=False)
             except FileNotFoundError:
@@ -185,7 +185,7 @@ class LayerActivations:
         return sum(len(shard) for shard in self.shards)
 
     def read(self, start: int, stop: int) -> np.ndarray:
-        """Rows of the token ids start … stop − 1, (stop − start, d_model); a view where one shard holds them all."""
+        """Rows of the token rows start … stop − 1, (stop − start, d_model); a view where one shard holds them all."""
         first, last = start // self.shard_tokens, (stop - 1) // self.shard_tokens
         if first == last:
             base = first * self.shard_tokens
@@ -204,7 +204,7 @@ def made_from(activations: ActivationSet, layer: LayerActivations) -> dict[str, 
 
 
 class ShardWriter:
-    """Writes rows of one layer in place, by token id."""
+    """Writes rows of one layer in place, by token row."""
 
     def __init__(self, folder: Path, n_tokens: int, shard_tokens: int, d_model: int, dtype: str) -> None:
         self.shard_tokens = shard_tokens
@@ -235,7 +235,7 @@ class ShardWriter:
         os.pwrite(file.fileno(), header, 0)
 
     def write(self, first_token: int, rows: np.ndarray) -> None:
-        """Write consecutive rows, starting at a token id."""
+        """Write consecutive rows, starting at a token row."""
         rows = np.ascontiguousarray(rows)
         while len(rows):
             number, place = divmod(first_token, self.shard_tokens)

@@ -90,12 +90,12 @@ class Explorer:
     def feature(self, latent: int, examples: int = 8) -> bytes:
         """One latent."""
         if not 0 <= latent < self.explored.index.d_sae:
-            raise NotFound(f"there is no latent {latent}; right is 0 to {self.explored.index.d_sae - 1}")
+            raise NotFound(f"there is no latent {latent}; expected 0 to {self.explored.index.d_sae - 1}")
         return _with(self._feature(self.explored, latent, examples), {"own": self._own_of(latent)})
 
     def _feature(self, explored: Explored, latent: int, examples: int) -> bytes:
         if not 1 <= examples <= MOST_EXAMPLES:
-            raise InputError(f"examples is {examples}; right is 1 to {MOST_EXAMPLES}")
+            raise InputError(f"examples is {examples}; expected 1 to {MOST_EXAMPLES}")
         key = ("feature", explored.run, latent, examples)
         return self._json.get(key, lambda: to_json(feature(explored, latent, examples)))
 
@@ -161,7 +161,7 @@ class Explorer:
         try:
             text = content.decode()
         except UnicodeDecodeError:
-            raise InputError("the file is not UTF-8 text; right is JSON lines, as the export writes them") from None
+            raise InputError("the file is not UTF-8 text; expected JSON lines, as the export writes them") from None
         return to_json({"imported": self.own.from_jsonl(text)})
 
     def _own_of(self, latent: int) -> dict[str, Any]:
@@ -195,7 +195,7 @@ class Explorer:
         with self._comparing:
             other = self._opened(self._run(number))
         if not 0 <= latent < other.index.d_sae:
-            raise NotFound(f"there is no latent {latent}; right is 0 to {other.index.d_sae - 1}")
+            raise NotFound(f"there is no latent {latent}; expected 0 to {other.index.d_sae - 1}")
         own = {"own": {"label": "", "note": "", "star": False}}
         return _with(self._feature(other, latent, examples), own)
 
@@ -231,7 +231,7 @@ def _numbers(text: str) -> Sequence[int]:
     try:
         return [int(word) for word in text.split(",") if word]
     except ValueError:
-        raise InputError(f"latents are {text[:80]!r}; right are numbers with commas between them") from None
+        raise InputError(f"latents are {text[:80]!r}; expected numbers with commas between them") from None
 
 
 def _read_json(content: bytes) -> Any:

@@ -16,7 +16,7 @@ def sound_of(piece: Piece, resolution: int, start: int, end: int, without: int |
 
     Args:
         piece: the song.
-        resolution: steps a beat.
+        resolution: steps per beat.
         start: first step, where the sound begins.
         end: step after the last.
         without: place of a token in the song; the melodic line of its note is left out.
@@ -25,7 +25,7 @@ def sound_of(piece: Piece, resolution: int, start: int, end: int, without: int |
         InputError: the steps are not in the piece.
     """
     if not 0 <= start < end or start >= max(piece.end, 1):
-        raise InputError(f"steps {start} to {end} are not in this piece; right is 0 to {piece.end}")
+        raise InputError(f"steps {start} to {end} are not in this piece; expected 0 to {piece.end}")
     notes = piece.notes if without is None else without_line(piece.notes, without)
     return render(
         rows_of(notes, resolution), resolution=resolution, tempo_qpm=TEMPO_QPM, start=start, end=min(end, piece.end)

@@ -53,7 +53,7 @@ def described(run: Path, number: int) -> dict[str, Any]:
 def compared(mine: Explored, other: Explored) -> dict[str, Any]:
     """Each live latent with its partner in the other run."""
     if mine.index.activations.identity["codes_sha256"] != other.index.activations.identity["codes_sha256"]:
-        raise InputError("the two runs are of different songs; right are two runs of the same songs")
+        raise InputError("the two runs are of different songs; expected two runs of the same songs")
     partner, score = partners(mine.index, other.index)
     live = np.flatnonzero(partner >= 0)
     order = live[np.argsort(-score[live], kind="stable")]
@@ -80,9 +80,9 @@ def partners(one: FeatureIndex, other: FeatureIndex) -> tuple[np.ndarray, np.nda
     """
     table, n_tokens = one.activations.songs, one.activations.n_tokens
     songs = np.arange(0, len(table.names), max(-(-n_tokens // SAMPLED_TOKENS), 1))
-    runs = np.stack([table.first_token[songs], table.first_token[songs] + table.n_tokens[songs]], axis=1)
+    spans = np.stack([table.first_token[songs], table.first_token[songs] + table.n_tokens[songs]], axis=1)
     n = int(table.n_tokens[songs].sum())
-    first, second = (_matrix(index, runs, n) for index in (one, other))
+    first, second = (_matrix(index, spans, n) for index in (one, other))
     (mean, spread), (other_mean, other_spread) = (_moments(matrix) for matrix in (first, second))
     found, scores = np.full(one.d_sae, -1, np.int64), np.zeros(one.d_sae, np.float32)
     for start in range(0, one.d_sae, BLOCK):
@@ -97,13 +97,13 @@ def partners(one: FeatureIndex, other: FeatureIndex) -> tuple[np.ndarray, np.nda
     return found, scores
 
 
-def _matrix(index: FeatureIndex, runs: np.ndarray, n_tokens: int) -> "sparse.csr_matrix":
+def _matrix(index: FeatureIndex, spans: np.ndarray, n_tokens: int) -> "sparse.csr_matrix":
     """Activations of all latents on the sampled tokens, (d_sae, n_tokens)."""
     from scipy import sparse
 
-    firings = firings_within(index, runs)
+    firings = firings_within(index, spans)
     return sparse.csr_matrix(
-        (firings.values, firings.token_ids, firings.offsets), shape=(firings.n_latents, n_tokens), dtype=np.float32
+        (firings.values, firings.token_rows, firings.offsets), shape=(firings.n_latents, n_tokens), dtype=np.float32
     )
 
 

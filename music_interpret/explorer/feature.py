@@ -36,19 +36,19 @@ def feature(explored: Explored, latent: int, n_examples: int = 8) -> Feature:
     Raises:
         InputError: no such latent.
     """
-    token_ids, values = explored.firings.latent(explored.check_latent(latent))
+    token_rows, values = explored.firings.latent(explored.check_latent(latent))
     name = explored.names.get(latent)
     return {
         "latent": latent,
         "d_sae": explored.index.d_sae,
-        "live": len(token_ids) > 0,
+        "live": len(token_rows) > 0,
         "name": name,
         "described": described(name) if name else "",
-        "statistics": statistics(explored, latent, token_ids),
+        "statistics": statistics(explored, latent, token_rows),
         "labels": label_rows(explored, latent),
-        "examples": examples(explored, latent, token_ids, values, n_examples) if len(token_ids) else [],
+        "examples": examples(explored, latent, token_rows, values, n_examples) if len(token_rows) else [],
         "effects": effects(explored, latent),
-        "fires_when": fires_when(explored.counted, token_ids) if len(token_ids) else [],
+        "fires_when": fires_when(explored.counted, token_rows) if len(token_rows) else [],
         "nearest": {
             "decoder": _neighbours(explored, explored.atlas.similar[latent], explored.atlas.similarity[latent]),
             "coactivation": _neighbours(explored, explored.atlas.together[latent], explored.atlas.togetherness[latent]),
@@ -56,20 +56,20 @@ def feature(explored: Explored, latent: int, n_examples: int = 8) -> Feature:
     }
 
 
-def statistics(explored: Explored, latent: int, token_ids: np.ndarray) -> Statistics:
+def statistics(explored: Explored, latent: int, token_rows: np.ndarray) -> Statistics:
     """How a latent fires over the whole set."""
     found = explored.index.statistics
     counts = found.histogram[latent]
     used = np.flatnonzero(counts)
     here = slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, 0)
-    before = np.searchsorted(token_ids, explored.index.activations.songs.first_token.astype(token_ids.dtype))
+    before = np.searchsorted(token_rows, explored.index.activations.songs.first_token.astype(token_rows.dtype))
     return {
         "density": float(found.density[latent]),
         "max": float(found.max[latent]),
         "mean": float(found.mean[latent]),
-        "n_firings": len(token_ids),
+        "n_firings": len(token_rows),
         "n_tokens": explored.index.activations.n_tokens,
-        "n_songs": int(np.count_nonzero(np.diff(np.append(before, len(token_ids))))),
+        "n_songs": int(np.count_nonzero(np.diff(np.append(before, len(token_rows))))),
         "quantiles": list(zip(QUANTILES, found.quantiles[latent].tolist(), strict=True)),
         "histogram": {"edges": HISTOGRAM_EDGES[here.start : here.stop + 1], "counts": counts[here]},
     }
@@ -85,31 +85,31 @@ def label_rows(explored: Explored, latent: int) -> list[dict[str, Any]]:
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def examples(explored: Explored, latent: int, token_ids: np.ndarray, values: np.ndarray, n: int) -> list[Examples]:
+def examples(explored: Explored, latent: int, token_rows: np.ndarray, values: np.ndarray, n: int) -> list[Examples]:
     """Firings: the strongest, one each at even steps from strong to weak, and some by chance."""
-    top = strongest(token_ids, values, explored.index.activations.songs, n, 1)
+    top = strongest(token_rows, values, explored.index.activations.songs, n, 1)
     shares = (np.arange(n)[::-1] + 0.5) / n
     places = np.unique((shares * len(values)).astype(int))[::-1]
     by_value = np.argpartition(values, places)[places]
-    drawn = np.sort(np.random.default_rng(latent).choice(len(token_ids), min(n, len(token_ids)), replace=False))
+    drawn = np.sort(np.random.default_rng(latent).choice(len(token_rows), min(n, len(token_rows)), replace=False))
     groups: list[Examples] = []
-    for kind, tokens in (("top", token_ids[top]), ("quantiles", token_ids[by_value]), ("random", token_ids[drawn])):
-        found = [excerpt_of(explored, token_ids, values, int(token)) for token in tokens]
+    for kind, tokens in (("top", token_rows[top]), ("quantiles", token_rows[by_value]), ("random", token_rows[drawn])):
+        found = [excerpt_of(explored, token_rows, values, int(token)) for token in tokens]
         groups.append({"kind": kind, "title": CHOSEN[kind][0], "help": CHOSEN[kind][1], "excerpts": found})
     for shown, place in zip(groups[1]["excerpts"], places.tolist(), strict=True):
         shown["quantile"] = place / len(values)
     return groups
 
 
-def excerpt_of(explored: Explored, token_ids: np.ndarray, values: np.ndarray, token_id: int) -> Excerpt:
+def excerpt_of(explored: Explored, token_rows: np.ndarray, values: np.ndarray, token_id: int) -> Excerpt:
     """The bars around one firing of a latent, whose firings are given."""
     songs = explored.index.activations.songs
     song = int(songs.song_of(np.array(token_id)))
     first = int(songs.first_token[song])
     # Of the array's own type, since NumPy would convert the whole array otherwise.
-    edges = np.array([first, first + songs.n_tokens[song]], token_ids.dtype)
-    here = slice(*np.searchsorted(token_ids, edges).tolist())
-    firings = SongValues(token_ids[here].astype(np.int64) - first, values[here])
+    edges = np.array([first, first + songs.n_tokens[song]], token_rows.dtype)
+    here = slice(*np.searchsorted(token_rows, edges).tolist())
+    firings = SongValues(token_rows[here].astype(np.int64) - first, values[here])
     return excerpt(explored.pieces.piece(song), explored.encoding, firings, token_id - first)
 
 
@@ -140,12 +140,12 @@ def _words(explored: Explored, field: str) -> list[str]:
     return [f"{word} steps" if steps and word != "none" else word for word in words]
 
 
-def fires_when(counted: Counted, token_ids: np.ndarray) -> list[FiresWhen]:
+def fires_when(counted: Counted, token_rows: np.ndarray) -> list[FiresWhen]:
     """The latent's firings counted by the values of each concept, beside how common the values are."""
     return [
         {"what": title, "help": FIRES_WHEN, "values": _value_counts(mine[1:], everywhere[1:], words)}
         for title, words, mine, everywhere in zip(
-            counted.titles, counted.words, counted.of_tokens(token_ids), counted.counts, strict=True
+            counted.titles, counted.words, counted.of_tokens(token_rows), counted.counts, strict=True
         )
     ]
 

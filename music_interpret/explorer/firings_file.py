@@ -62,21 +62,21 @@ class _Column:
             os.close(self.file)
 
 
-def firings_within(index: FeatureIndex, runs: np.ndarray) -> Firings:
-    """All firings on the tokens of runs, as `Firings.within` gives them, read a latent at a time."""
-    column_ids, column_values = _Column(index.token_ids), _Column(index.values)
+def firings_within(index: FeatureIndex, spans: np.ndarray) -> Firings:
+    """All firings on the tokens of spans, as `Firings.within` gives them, read a latent at a time."""
+    column_ids, column_values = _Column(index.token_rows), _Column(index.values)
     numbers = np.full(index.activations.n_tokens, -1, np.int32)
     place = 0
-    for start, stop in runs.tolist():
+    for start, stop in spans.tolist():
         numbers[start:stop] = np.arange(place, place + stop - start, dtype=np.int32)
         place += stop - start
-    token_ids, values = [np.zeros(0, np.int32)], [np.zeros(0, np.float32)]
+    token_rows, values = [np.zeros(0, np.int32)], [np.zeros(0, np.float32)]
     for start, stop in zip(index.offsets[:-1].tolist(), index.offsets[1:].tolist(), strict=True):
         renumbered = numbers[column_ids.read(start, stop)]
-        token_ids.append(renumbered[renumbered >= 0])
+        token_rows.append(renumbered[renumbered >= 0])
         values.append(column_values.read(start, stop)[renumbered >= 0])
-    offsets = np.cumsum([len(part) for part in token_ids])
-    return Firings(offsets, np.concatenate(token_ids), np.concatenate(values))
+    offsets = np.cumsum([len(part) for part in token_rows])
+    return Firings(offsets, np.concatenate(token_rows), np.concatenate(values))
 
 
 class FiringsFile:
@@ -84,17 +84,17 @@ class FiringsFile:
 
     def __init__(self, index: FeatureIndex) -> None:
         self.offsets = np.array(index.offsets)
-        self._token_ids, self._values = _Column(index.token_ids), _Column(index.values)
+        self._token_ids, self._values = _Column(index.token_rows), _Column(index.values)
         n_tokens, n_latents = index.activations.n_tokens, index.d_sae
         n_stretches = max(min(TABLE_BYTES // (4 * max(n_latents, 1)), n_tokens) - 1, 1)
-        self.edges = np.linspace(0, n_tokens, n_stretches + 1).astype(index.token_ids.dtype)
+        self.edges = np.linspace(0, n_tokens, n_stretches + 1).astype(index.token_rows.dtype)
         self._table = np.zeros((len(self.edges), n_latents), np.uint32)
         for latent in range(n_latents):
-            token_ids = self._token_ids.read(*self.offsets[latent : latent + 2].tolist())
-            self._table[:, latent] = np.searchsorted(token_ids, self.edges)
+            token_rows = self._token_ids.read(*self.offsets[latent : latent + 2].tolist())
+            self._table[:, latent] = np.searchsorted(token_rows, self.edges)
 
     def latent(self, latent: int) -> tuple[np.ndarray, np.ndarray]:
-        """Token ids (ascending) and values of one latent's firings."""
+        """Token rows (ascending) and values of one latent's firings."""
         here = self.offsets[latent : latent + 2].tolist()
         return self._token_ids.read(*here), self._values.read(*here)
 

@@ -84,7 +84,7 @@ class NotebookRun(NamedTuple):
 
 def _positive(count: int) -> int:
     if count < 1:
-        raise InputError(f"{count} is too few; right is 1 or more")
+        raise InputError(f"{count} is too few; expected 1 or more")
     return count
 
 

@@ -49,10 +49,10 @@ class Counted(NamedTuple):
     counts: tuple[np.ndarray, ...]
     """How many tokens have each value of each, "none" first, int64 (n_values + 1,)."""
 
-    def of_tokens(self, token_ids: np.ndarray) -> list[np.ndarray]:
+    def of_tokens(self, token_rows: np.ndarray) -> list[np.ndarray]:
         """How many of the tokens have each value of each concept, "none" first."""
         edges = np.cumsum([len(counts) for counts in self.counts])
-        return np.split(np.bincount(self.values[token_ids].ravel(), minlength=int(edges[-1])), edges[:-1])
+        return np.split(np.bincount(self.values[token_rows].ravel(), minlength=int(edges[-1])), edges[:-1])
 
     @classmethod
     def of(cls, sequences: Sequences) -> "Counted":
@@ -126,17 +126,17 @@ class Explored:
         """A song of the set by its number; InputError if there is none."""
         if not (song.isascii() and song.isdigit()) or int(song) >= len(self.pieces.sequences.names):
             last = len(self.pieces.sequences.names) - 1
-            raise InputError(f"there is no song {song!r}; right is 0 to {last}")
+            raise InputError(f"there is no song {song!r}; expected 0 to {last}")
         return self.pieces.piece(int(song))
 
     def check_latent(self, latent: int) -> int:
         """The latent itself; InputError if there is none of this number."""
         if not 0 <= latent < self.index.d_sae:
-            raise InputError(f"latent {latent} is out of range; right is 0 to {self.index.d_sae - 1}")
+            raise InputError(f"latent {latent} is out of range; expected 0 to {self.index.d_sae - 1}")
         return latent
 
     def name(self, latent: int) -> str | None:
-        """The name that test songs bear out, if there is one."""
+        """The name that test songs support, if there is one."""
         return self.names[latent]["name"] if latent in self.names else None
 
 

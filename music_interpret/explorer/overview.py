@@ -48,7 +48,7 @@ def overview(explored: Explored, notices: list[str]) -> dict[str, Any]:
 
 
 def _losses(explored: Explored) -> dict[str, Any] | None:
-    """What the autoencoder costs the model, in nats a token; None until the run was evaluated."""
+    """What the autoencoder costs the model, in nats per token; None until the run was evaluated."""
     try:
         evaluation = read_evaluation(explored.run)
     except InputError:

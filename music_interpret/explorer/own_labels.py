@@ -34,7 +34,7 @@ class OwnLabel(NamedTuple):
 
 
 class OwnLabels:
-    """The labels of one run; every call opens the file anew, so several servers and threads can share it."""
+    """The labels of one run; every call opens the file again, so several servers and threads can share it."""
 
     def __init__(self, run: Path, d_sae: int) -> None:
         self.path, self.d_sae = run / NAME, d_sae
@@ -67,15 +67,15 @@ class OwnLabels:
         """A label from JSON; InputError if it is none."""
         right = '{"latent": 3, "label": "…", "note": "…", "star": true}'
         if not isinstance(content, dict) or not set(content) <= set(OwnLabel._fields):
-            raise InputError(f"{where} is no label; right is {right}")
+            raise InputError(f"{where} is no label; expected {right}")
         filled: dict[str, Any] = {"latent": -1, "label": "", "note": "", "star": False} | content
         label = OwnLabel(*(filled[field] for field in OwnLabel._fields))
         kinds = (int, str, str, bool)
         for name, value, kind in zip(OwnLabel._fields, label, kinds, strict=True):
             if type(value) is not kind:
-                raise InputError(f"{where}: {name} is {value!r}; right is {right}")
+                raise InputError(f"{where}: {name} is {value!r}; expected {right}")
         if not 0 <= label.latent < self.d_sae:
-            raise InputError(f"{where}: latent {label.latent} is out of range; right is 0 to {self.d_sae - 1}")
+            raise InputError(f"{where}: latent {label.latent} is out of range; expected 0 to {self.d_sae - 1}")
         for name, longest in (("label", LONGEST_LABEL), ("note", LONGEST_NOTE)):
             if len(getattr(label, name)) > longest:
                 raise InputError(f"{where}: the {name} is longer than {longest:,} characters")

@@ -79,7 +79,7 @@ class Piece(NamedTuple):
 
 
 class Pieces(NamedTuple):
-    """All songs of a set, in a few bytes a note."""
+    """All songs of a set, in a few bytes per note."""
 
     sequences: Sequences
     """What the model reads."""

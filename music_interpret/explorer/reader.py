@@ -109,7 +109,7 @@ def _answer(question: dict[str, Any]) -> dict[str, Any]:
 
     try:
         if (size := _unpacked_bytes(Path(question["path"]))) > LARGEST_UNPACKED:
-            return {"broken": f"it unpacks to {size:,} bytes; right is up to {LARGEST_UNPACKED:,}"}
+            return {"broken": f"it unpacks to {size:,} bytes; expected up to {LARGEST_UNPACKED:,}"}
         works = read_works(Path(question["path"]), question["resolution"])
         work = next((work for work in works if len(work.notes)), works[0] if works else None)
         if work is None:

@@ -9,7 +9,7 @@ from music_interpret.explorer.shapes import Excerpt, Other, Roll
 from music_interpret.music.encoding import NOTE, Encoding
 
 TEMPO_QPM = 100
-"""Quarter notes a minute; the model's notes have no tempo."""
+"""Quarter notes per minute; the model's notes have no tempo."""
 BEFORE_BEATS, AFTER_BEATS, FURTHEST_BEATS = 4, 3, 8
 """An excerpt reaches at least this far around its token, and on to a bar line if one is no further than the last."""
 HEAD_BEATS = 8

@@ -64,7 +64,7 @@ def song(explored: Explored, played: Playable) -> dict[str, Any]:
 def tracks(explored: Explored, played: Playable, latents: Sequence[int]) -> dict[str, Any]:
     """Activations of some latents on every token of a piece."""
     if len(latents) > TRACKS:
-        raise InputError(f"{len(latents)} latents are too many for one picture; right is up to {TRACKS}")
+        raise InputError(f"{len(latents)} latents are too many for one picture; expected up to {TRACKS}")
     n = len(played.piece.codes)
     return {
         "tracks": [
@@ -82,7 +82,7 @@ def tracks(explored: Explored, played: Playable, latents: Sequence[int]) -> dict
 def strips(played: Playable, names: Sequence[str]) -> dict[str, Any]:
     """Values of some concepts on every token of a piece."""
     if len(names) > STRIPS:
-        raise InputError(f"{len(names)} concepts are too many for one picture; right is up to {STRIPS}")
+        raise InputError(f"{len(names)} concepts are too many for one picture; expected up to {STRIPS}")
     chosen = [_concept(name) for name in dict.fromkeys(names)]
     table = concept_table(chosen, played.sequences)
     return {

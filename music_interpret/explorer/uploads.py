@@ -60,11 +60,11 @@ class Uploads:
         name = Path(name.replace("\\", "/").replace("\x00", "")).name[-LONGEST_NAME:]
         suffix = Path(name).suffix.lower()
         if suffix not in FORMATS:
-            raise InputError(f"{suffix or 'a file without a suffix'} is not read; right is one of {', '.join(FORMATS)}")
+            raise InputError(f"{suffix or 'a file without a suffix'} is not read; expected one of {', '.join(FORMATS)}")
         if not content:
             raise InputError("the file is empty")
         if len(content) > LARGEST_BYTES:
-            raise InputError(f"the file has {len(content):,} bytes; right is up to {LARGEST_BYTES:,}")
+            raise InputError(f"the file has {len(content):,} bytes; expected up to {LARGEST_BYTES:,}")
         with tempfile.TemporaryDirectory(prefix="music-interpret-") as folder:
             path = Path(folder) / f"piece{suffix}"
             path.write_bytes(content)

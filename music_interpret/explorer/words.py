@@ -24,14 +24,14 @@ HELP = {
     "fvu": "Fraction of variance unexplained: what is lost when the activations are rebuilt from the latents. 0 is a "
     "perfect copy, 1 no better than the mean.",
     "losses": "How much worse the model predicts the next token when the rebuilt activations take the place of its "
-    "own, in nats a token.",
+    "own, in nats per token.",
     "recovered": "Share of the model's ability that the rebuilt activations keep: 100 % as good as its own, 0 % as "
     "bad as no information at all.",
     "coverage": "Share of music-theory concept values that some latent finds with F1 over 0.5 on songs that were held "
     "out. The controls show what other directions reach by the same test.",
     "context": "The same for concepts that a token does not state itself: they need the tokens around it, so the model "
     "had to compute them.",
-    "named": "Share of live latents with a name that the test songs bear out.",
+    "named": "Share of live latents with a name that the test songs support.",
     "named_context": "The same, counting only names that need more than the token itself: the tokens around it, or the "
     "one that comes next.",
     "beyond_identity": "The same, counting only what is found better than by any property of the token itself, such as "

@@ -140,11 +140,11 @@ def most_together(index: FeatureIndex, live: np.ndarray) -> tuple[np.ndarray, np
     table = index.activations.songs
     every = max(-(-index.activations.n_tokens // SAMPLED_TOKENS), 1)
     songs = np.arange(0, len(table.names), every)
-    runs = np.stack([table.first_token[songs], table.first_token[songs] + table.n_tokens[songs]], axis=1)
-    firings = Firings(index.offsets, index.token_ids, index.values).within(runs, index.activations.n_tokens)
-    ones = np.ones(len(firings.token_ids), np.float32)
+    spans = np.stack([table.first_token[songs], table.first_token[songs] + table.n_tokens[songs]], axis=1)
+    firings = Firings(index.offsets, index.token_rows, index.values).within(spans, index.activations.n_tokens)
+    ones = np.ones(len(firings.token_rows), np.float32)
     shape = (firings.n_latents, int(table.n_tokens[songs].sum()))
-    matrix = sparse.csr_matrix((ones, firings.token_ids, firings.offsets), shape=shape)
+    matrix = sparse.csr_matrix((ones, firings.token_rows, firings.offsets), shape=shape)
     sizes = np.sqrt(np.maximum(np.diff(firings.offsets), 1)).astype(np.float32)
     found, scores = _nothing(firings.n_latents)
     for start in range(0, firings.n_latents, BLOCK):

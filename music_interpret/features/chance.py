@@ -1,6 +1,6 @@
-"""What chance gives: p values from songs that are turned in circles, and false discovery rates.
+"""What chance gives: p values from songs that are circularly shifted, and false discovery rates.
 
-Within each song the truth is turned in a circle by a random amount, which keeps how often and how clustered it
+Within each song the truth is shifted circularly by a random amount, which keeps how often and how clustered it
 is, and breaks its tie to the latent. Some such turns give a mean and a variance of each pair's hits; the standardised
 hits of all pairs under all turns, each against the other turns, are the null distribution that a pair's own is looked
 up in, among pairs with about as many hits to expect (a pooled permutation test, Efron 2010, chapter 6). Beyond the

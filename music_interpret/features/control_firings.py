@@ -3,7 +3,7 @@
 - raw neurons: each coordinate of x − E x, above 0 and below 0 as two latents;
 - context neurons: the same of what the token baseline leaves of x, for a run that has one;
 - PCA: each principal component, above and below 0;
-- untrained: the run's tied random start, with as many latents firing a token as the run's (`sae/controls.py`).
+- untrained: the run's tied random start, with as many latents firing per token as the run's (`sae/controls.py`).
 
 An autoencoder of the re-initialised model is one more; it is a run of its own (`reinitialised.py`).
 """
@@ -26,11 +26,11 @@ Encode = Callable[[Tensor, Tensor], Tensor]
 
 
 @torch.inference_mode()
-def firings_of(subject: OpenedRun, encode: Encode, n_latents: int, runs: np.ndarray) -> Firings:
-    """How latents fire on token ids as (start, stop) pairs of a run's activations."""
+def firings_of(subject: OpenedRun, encode: Encode, n_latents: int, spans: np.ndarray) -> Firings:
+    """How latents fire on token rows as (start, stop) pairs of a run's activations."""
 
     def chunks() -> Iterator[Chunk]:
-        for first, last, rows in sequential_batches(subject.layer, runs, BATCH_TOKENS):
+        for first, last, rows in sequential_batches(subject.layer, spans, BATCH_TOKENS):
             codes = torch.from_numpy(np.array(subject.activations.codes[first:last])).to(subject.device)
             yield Chunk.of(first, encode(rows.to(subject.device).float(), codes).cpu().numpy())
 
@@ -47,7 +47,7 @@ def control_encoders(subject: OpenedRun, l0: float) -> Iterator[tuple[str, Encod
 
     Args:
         subject: the run.
-        l0: its number of latents firing a token.
+        l0: its number of latents firing per token.
     """
     mean, width = subject.mean, subject.autoencoder.d_in
     yield "neurons", lambda x, _: both_signs(x - mean), 2 * width

@@ -35,7 +35,7 @@ class HitCounts:
             level += firings.values >= thresholds[latents, number]
         rows, shape = latents * N_LEVELS + level, (self.n_latents * N_LEVELS, n_tokens)
         ones = np.ones(len(rows), np.float32)
-        self.matrix = SparseMatrix(rows, firings.token_ids.astype(np.int32), ones, shape)
+        self.matrix = SparseMatrix(rows, firings.token_rows.astype(np.int32), ones, shape)
         self.predicted = _at_least(np.bincount(rows, minlength=shape[0]).reshape(-1, N_LEVELS, 1))[..., 0]
         """Tokens on which each latent reaches each level, (n_latents, n_levels)."""
 

@@ -5,7 +5,7 @@
         token_ids.npy   uint32 (n_nonzero,), ascending within a latent         values.npy   float32 (n_nonzero,)
         statistics.safetensors                          density, max, mean, quantiles, histogram of each latent
 
-Latent i fires on `token_ids[offsets[i]:offsets[i + 1]]` with `values` at the same places (compressed sparse columns).
+Latent i fires on `token_rows[offsets[i]:offsets[i + 1]]` with `values` at the same places (compressed sparse columns).
 The index is built in one pass over the activations: each chunk of tokens is sorted by latent and spooled, then the
 spool is dealt out to its places. Reading needs NumPy alone.
 """
@@ -52,22 +52,22 @@ class FeatureIndex:
     folder: Path
     meta: dict[str, Any]
     offsets: np.ndarray
-    token_ids: np.ndarray
+    token_rows: np.ndarray
     values: np.ndarray
     statistics: LatentStatistics
     activations: ActivationSet
-    """The songs and codes that token ids point to."""
+    """The songs and codes that token rows point to."""
 
     @property
     def d_sae(self) -> int:
         return len(self.offsets) - 1
 
     def latent(self, latent: int) -> tuple[np.ndarray, np.ndarray]:
-        """Token ids (ascending) and values of one latent's firings."""
+        """Token rows (ascending) and values of one latent's firings."""
         if not 0 <= latent < self.d_sae:
-            raise InputError(f"latent {latent} is out of range; right is 0 to {self.d_sae - 1}")
+            raise InputError(f"latent {latent} is out of range; expected 0 to {self.d_sae - 1}")
         start, stop = self.offsets[latent], self.offsets[latent + 1]
-        return self.token_ids[start:stop], self.values[start:stop]
+        return self.token_rows[start:stop], self.values[start:stop]
 
     def top(self, latent: int, k: int, *, per_song: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """The k firings with the largest values, largest first (ties: earlier token first).
@@ -77,21 +77,21 @@ class FeatureIndex:
             k: how many.
             per_song: at most this many of one song.
         """
-        token_ids, values = self.latent(latent)
-        order = strongest(token_ids, values, self.activations.songs, k, per_song)
-        return token_ids[order].astype(np.int64), values[order]
+        token_rows, values = self.latent(latent)
+        order = strongest(token_rows, values, self.activations.songs, k, per_song)
+        return token_rows[order].astype(np.int64), values[order]
 
 
-def strongest(token_ids: np.ndarray, values: np.ndarray, songs: SongTable, k: int, per_song: int | None) -> np.ndarray:
+def strongest(token_rows: np.ndarray, values: np.ndarray, songs: SongTable, k: int, per_song: int | None) -> np.ndarray:
     """Places of the k firings with the largest values, as `FeatureIndex.top` says, int64."""
     n, looked_at = len(values), WIDER * k
     while True:
         # Ties with the last of them come too, so that the earlier of them can go first.
         least = np.partition(values, n - looked_at)[n - looked_at] if looked_at < n else -np.inf
         found = np.flatnonzero(values >= least)
-        order = found[np.lexsort((token_ids[found], -values[found]))]
+        order = found[np.lexsort((token_rows[found], -values[found]))]
         if per_song is not None:
-            order = order[_rank_within(songs.song_of(token_ids[order])) < per_song]
+            order = order[_rank_within(songs.song_of(token_rows[order])) < per_song]
         if len(order) >= k or looked_at >= n:
             return order[:k]
         looked_at *= WIDER
@@ -112,7 +112,7 @@ class Chunk(NamedTuple):
 
     counts: np.ndarray
     """Firings of each latent, int64 (d_sae,)."""
-    token_ids: np.ndarray
+    token_rows: np.ndarray
     """uint32 (n,)."""
     values: np.ndarray
     """float32 (n,)."""
@@ -139,7 +139,7 @@ def build(folder: Path, chunks: Iterable[Chunk], d_sae: int, n_tokens: int, meta
         meta: what made it, for `index.json`.
     """
     if n_tokens >= 2**32:
-        raise InputError(f"{n_tokens:,} tokens are more than an index can number; right is below {2**32:,}")
+        raise InputError(f"{n_tokens:,} tokens are more than an index can number; expected below {2**32:,}")
     with files.atomic_folder(folder) as beside:
         counts = _spool(beside / "spool", chunks)
         offsets = np.concatenate([[0], np.cumsum(sum(counts, np.zeros(d_sae, np.int64)))])
@@ -153,12 +153,12 @@ def build(folder: Path, chunks: Iterable[Chunk], d_sae: int, n_tokens: int, meta
 
 
 def _spool(path: Path, chunks: Iterable[Chunk]) -> list[np.ndarray]:
-    """Write the chunks' token ids and values one after the other, and return their counts."""
+    """Write the chunks' token rows and values one after the other, and return their counts."""
     counts = []
     with open(path, "wb") as file:
         for chunk in chunks:
             counts.append(chunk.counts)
-            file.write(chunk.token_ids.tobytes())
+            file.write(chunk.token_rows.tobytes())
             file.write(chunk.values.tobytes())
     return counts
 
@@ -172,7 +172,7 @@ def _new_array(path: Path, dtype: str, size: int) -> np.ndarray:
 
 def _deal(folder: Path, counts: list[np.ndarray], offsets: np.ndarray) -> None:
     """Move the spooled firings to their latents' places."""
-    token_ids = _new_array(folder / "token_ids.npy", "uint32", int(offsets[-1]))
+    token_rows = _new_array(folder / "token_ids.npy", "uint32", int(offsets[-1]))
     values = _new_array(folder / "values.npy", "float32", int(offsets[-1]))
     places = offsets[:-1].copy()
     with open(folder / "spool", "rb") as spool:
@@ -180,10 +180,10 @@ def _deal(folder: Path, counts: list[np.ndarray], offsets: np.ndarray) -> None:
             size = int(chunk_counts.sum())
             starts = np.cumsum(chunk_counts) - chunk_counts
             goal = np.repeat(places - starts, chunk_counts) + np.arange(size)
-            token_ids[goal] = _read(spool, "uint32", size)
+            token_rows[goal] = _read(spool, "uint32", size)
             values[goal] = _read(spool, "float32", size)
             places += chunk_counts
-    for array in (token_ids, values):
+    for array in (token_rows, values):
         if isinstance(array, np.memmap):
             array.flush()
 
@@ -227,17 +227,17 @@ def open_index(run: Path, activations: ActivationSet) -> FeatureIndex:
             )
     try:
         offsets = np.load(folder / "offsets.npy", allow_pickle=False)
-        token_ids, values = (_map(folder / name) for name in ("token_ids.npy", "values.npy"))
+        token_rows, values = (_map(folder / name) for name in ("token_ids.npy", "values.npy"))
         statistics = LatentStatistics(**load_file(folder / "statistics.safetensors"))
     except Exception as error:  # each library has its own errors for a damaged file
         raise InputError(f"{folder} is damaged ({error}); {again}") from None
-    if len(token_ids) != offsets[-1] or len(values) != offsets[-1]:
-        raise InputError(f"{folder} is damaged: token ids, values and offsets differ in length; {again}")
+    if len(token_rows) != offsets[-1] or len(values) != offsets[-1]:
+        raise InputError(f"{folder} is damaged: token rows, values and offsets differ in length; {again}")
     return FeatureIndex(
         folder=folder,
         meta=meta,
         offsets=offsets,
-        token_ids=token_ids,
+        token_rows=token_rows,
         values=values,
         statistics=statistics,
         activations=activations,

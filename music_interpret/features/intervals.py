@@ -1,7 +1,7 @@
 """Bootstrap intervals over songs: scores of predictions when whole songs are drawn again with replacement.
 
-Tokens of one song hang together, so songs are what is drawn (the cluster bootstrap; Davison & Hinkley 1997, chapter 3);
-intervals are the percentiles.
+Tokens of one song are correlated, so songs are what is drawn (the cluster bootstrap; Davison & Hinkley 1997, chapter
+3); intervals are the percentiles.
 """
 
 from typing import NamedTuple

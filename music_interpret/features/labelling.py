@@ -38,7 +38,7 @@ class Name(NamedTuple):
     why: str
     """What decided."""
     rule: str
-    """The rule in words, also where it is not borne out; empty for a latent that nothing was found for."""
+    """The rule in words, also where it is not supported; empty for a latent that nothing was found for."""
     columns: tuple[int, ...]
     """The rule's columns."""
     operators: tuple[Operator, ...]
@@ -112,7 +112,7 @@ class Corpus(NamedTuple):
     """Values of concepts at all tokens."""
     columns: Columns
     """What is scored."""
-    runs: dict[str, np.ndarray]
+    spans: dict[str, np.ndarray]
     """(start, stop) of the tokens of train, valid and test songs."""
     song_first: np.ndarray
     """First token of each song, and the number of tokens."""
@@ -120,12 +120,12 @@ class Corpus(NamedTuple):
     def part(self, firings: Firings, split: str) -> Part:
         """How latents fire on a split's songs, and what is true of them."""
         n_tokens = int(self.song_first[-1])
-        truth = Truth(self.table, self.columns, self.runs[split], self.song_first)
-        return Part(firings.within(self.runs[split], n_tokens), truth)
+        truth = Truth(self.table, self.columns, self.spans[split], self.song_first)
+        return Part(firings.within(self.spans[split], n_tokens), truth)
 
-    def searched_runs(self) -> np.ndarray:
+    def searched_spans(self) -> np.ndarray:
         """Songs of train and valid that rules are searched for on."""
-        ends = np.concatenate([self.runs["train"], self.runs["valid"]])
+        ends = np.concatenate([self.spans["train"], self.spans["valid"]])
         songs = np.flatnonzero([((ends[:, 0] <= a) & (a < ends[:, 1])).any() for a in self.song_first[:-1].tolist()])
         lengths = np.diff(self.song_first)[songs]
         songs = songs[:: max(int(np.ceil(lengths.sum() / SEARCH_TOKENS)), 1)]
@@ -136,7 +136,7 @@ def label_latents(firings: Firings, corpus: Corpus, *, what: str, seed: int = 0)
     """Label every live latent.
 
     Args:
-        firings: on all tokens, or at least those of the corpus's runs.
+        firings: on all tokens, or at least those of the corpus's spans.
         corpus: what it is labelled on.
         what: for the progress bar.
         seed: of shifts and draws.
@@ -152,7 +152,7 @@ def label_latents(firings: Firings, corpus: Corpus, *, what: str, seed: int = 0)
     pairs = zip(rows.latent.tolist(), rows.column.tolist(), thresholds.tolist(), strict=True)
     counts = rules.song_counts(test, test_truth, [(latent, Rule((column,)), t) for latent, column, t in pairs])
     row_intervals = intervals(counts, test.truth.song_lengths, weights)
-    evidence = rules.Evidence(corpus._replace(runs={"searched": corpus.searched_runs()}).part(firings, "searched"))
+    evidence = rules.Evidence(corpus._replace(spans={"searched": corpus.searched_spans()}).part(firings, "searched"))
     found = rules.searched(scored, evidence, tqdm(live.tolist(), desc=f"name {what}", unit="latent", leave=False))
     names = _names(found, scored, corpus.columns, test, test_truth, weights, live)
     numbers = summary(parts, scored, corpus.columns, live, test_truth, names)
@@ -242,9 +242,9 @@ def _why(q: float, low: float, predicted: float, one: rules.Found) -> str:
     if q > SIGNIFICANT:
         return f"none: its best concept is not significant on test songs (q {q:.2g})"
     if low <= LEAST_MCC:
-        return f"none: the interval of its MCC on test songs reaches down to {low:.2f}; right is above {LEAST_MCC}"
+        return f"none: the interval of its MCC on test songs reaches down to {low:.2f}; expected above {LEAST_MCC}"
     if len(one.rule.columns) == 1:
-        return "kept: the best single concept on train and valid songs, borne out on test songs"
+        return "kept: the best single concept on train and valid songs, supported on test songs"
     return f"kept: {len(one.rule.columns)} atoms beat every shorter rule on test songs by more than the interval"
 
 

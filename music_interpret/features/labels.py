@@ -46,7 +46,7 @@ SCHEMA = {
     "base_rate": "share of tokens that have the value",
     "always_on_f1": "F1 of saying so of every token",
     "n_predicted": "tokens on which the latent says so",
-    "p": "chance of so many hits when the truth is turned in circles within songs",
+    "p": "chance of so many hits when the truth is circularly shifted within songs",
     "q": "false discovery rate over all pairs",
     "significant": f"whether q is at most {SIGNIFICANT}",
     "identity_f1": "best F1 of any property of the token itself for this latent",

@@ -38,8 +38,8 @@ def decimals(values: np.ndarray) -> np.ndarray:
 
 def examples_of(index: FeatureIndex, latent: int) -> list[Example]:
     """The tokens that show a latent: the strongest, then some of each interval of values, highest interval first."""
-    token_ids, values = index.latent(latent)
-    if not len(token_ids):
+    token_rows, values = index.latent(latent)
+    if not len(token_rows):
         return []
     maximum = float(decimals(values.max(keepdims=True))[0])
     top, _ = index.top(latent, TOP, per_song=PER_SONG)
@@ -50,9 +50,9 @@ def examples_of(index: FeatureIndex, latent: int) -> list[Example]:
     n_tokens = index.activations.n_tokens
     counts[0] += n_tokens - len(values)
     edges[-1] = maximum
-    others = ~np.isin(token_ids, top)
+    others = ~np.isin(token_rows, top)
     for number in range(BINS - 1, -1, -1):
-        mine = token_ids[others & (bins == number)]
+        mine = token_rows[others & (bins == number)]
         spread = np.unique(np.linspace(0, len(mine) - 1, min(PER_BIN, len(mine))).round().astype(np.int64))
         ends = float(edges[number]), float(edges[number + 1]), float(counts[number] / n_tokens)
         found += [Example(token, *ends) for token in mine[spread].tolist()]
@@ -72,9 +72,9 @@ def activations_of(index: FeatureIndex, latents: np.ndarray, encoding: Encoding,
     starts = np.maximum(tokens - BEFORE, songs.first_token[song])
     stops = np.minimum(tokens + AFTER + 1, songs.first_token[song] + songs.n_tokens[song])
     ends = np.cumsum(stops - starts)
-    token_ids = np.arange(ends[-1]) + np.repeat(starts - (ends - (stops - starts)), stops - starts)
-    values = _values_at(index, np.repeat([latent for latent, _, _ in shown], stops - starts), token_ids).tolist()
-    different, places = np.unique(token_ids, return_inverse=True)
+    token_rows = np.arange(ends[-1]) + np.repeat(starts - (ends - (stops - starts)), stops - starts)
+    values = _values_at(index, np.repeat([latent for latent, _, _ in shown], stops - starts), token_rows).tolist()
+    different, places = np.unique(token_rows, return_inverse=True)
     words = token_words(encoding, np.asarray(index.activations.codes[different]))[places].tolist()
     for i, (latent, n, example) in enumerate(shown):
         stop = int(ends[i])
@@ -100,19 +100,19 @@ def activations_of(index: FeatureIndex, latents: np.ndarray, encoding: Encoding,
         )
 
 
-def _values_at(index: FeatureIndex, latents: np.ndarray, token_ids: np.ndarray) -> np.ndarray:
+def _values_at(index: FeatureIndex, latents: np.ndarray, token_rows: np.ndarray) -> np.ndarray:
     """Values of latents on tokens, 0 where they do not fire.
 
     Args:
         index: the run's.
         latents: ascending, (n,).
-        token_ids: one for each latent, (n,).
+        token_rows: one for each latent, (n,).
     """
-    found = np.zeros(len(token_ids), np.float32)
+    found = np.zeros(len(token_rows), np.float32)
     numbers, firsts = np.unique(latents, return_index=True)
     for latent, first, last in zip(numbers.tolist(), firsts, [*firsts[1:], len(latents)], strict=True):
         mine, values = index.latent(latent)
-        wanted = token_ids[first:last]
+        wanted = token_rows[first:last]
         spots = np.minimum(np.searchsorted(mine, wanted.astype(mine.dtype)), len(mine) - 1)
         found[first:last] = np.where(mine[spots] == wanted, values[spots], 0)
     return decimals(found)

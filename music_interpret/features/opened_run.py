@@ -74,14 +74,14 @@ class OpenedRun:
         """Mean of the layer's activations over the train songs, float32 (d_in,)."""
         return torch.from_numpy(self.normalization.mean).to(self.device)
 
-    def rows(self, runs: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
-        """Raw activations, float32 (n, d_in), and codes, (n, 6), of token ids as (start, stop) pairs."""
-        return labelled_rows(self.layer, self.activations, runs, BATCH_TOKENS, self.device)
+    def rows(self, spans: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
+        """Raw activations, float32 (n, d_in), and codes, (n, 6), of token rows as (start, stop) pairs."""
+        return labelled_rows(self.layer, self.activations, spans, BATCH_TOKENS, self.device)
 
     def fitting_rows(self) -> Iterator[Tensor]:
         """Raw activations of the train songs, or of pieces of them that are spread evenly."""
-        runs = self.activations.songs.runs("train")
-        pieces = [[f, min(f + BATCH_TOKENS, stop)] for start, stop in runs for f in range(start, stop, BATCH_TOKENS)]
+        spans = self.activations.songs.spans("train")
+        pieces = [[f, min(f + BATCH_TOKENS, stop)] for start, stop in spans for f in range(start, stop, BATCH_TOKENS)]
         every = math.ceil(len(pieces) * BATCH_TOKENS / FITTED_TOKENS)
         return (x for x, _ in self.rows(np.array(pieces[::every])))
 

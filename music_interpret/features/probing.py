@@ -38,7 +38,7 @@ def farthest(train: Part, columns: np.ndarray, k: int) -> np.ndarray:
     """The k latents that tell each column best, by standardised difference of means; int64 (n_columns, k)."""
     firings, truth = train.firings, train.truth
     mean, deviation = _moments(firings, truth.n)
-    tokens, shape = firings.token_ids.astype(np.int32), (firings.n_latents, truth.n)
+    tokens, shape = firings.token_rows.astype(np.int32), (firings.n_latents, truth.n)
     matrix = SparseMatrix(firings.latents, tokens, firings.values.astype(np.float32), shape)
     chosen = np.zeros((len(truth.columns), k), np.int64)
     for first, last in truth.blocks():

@@ -1,4 +1,4 @@
-"""What a run was trained on: its arguments and the activation store that its token ids point to."""
+"""What a run was trained on: its arguments and the activation store that its token rows point to."""
 
 from pathlib import Path
 from typing import Any

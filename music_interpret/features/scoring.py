@@ -29,7 +29,7 @@ class Part(NamedTuple):
     """Some songs: how latents fire on them, and what is true of them."""
 
     firings: Firings
-    """With token ids that count from the first of these tokens."""
+    """With token rows that count from the first of these tokens."""
     truth: Truth
     """Of the same tokens."""
 

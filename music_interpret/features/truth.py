@@ -56,15 +56,15 @@ class Columns:
 class Truth:
     """The columns of some tokens."""
 
-    def __init__(self, table: ConceptTable, columns: Columns, runs: np.ndarray, song_first: np.ndarray) -> None:
+    def __init__(self, table: ConceptTable, columns: Columns, spans: np.ndarray, song_first: np.ndarray) -> None:
         """Args:
         table: values at all tokens.
         columns: what is scored.
-        runs: (start, stop) of the tokens meant, (n_runs, 2).
+        spans: (start, stop) of the tokens meant, (n_spans, 2).
         song_first: first token of each song of the table, and the number of tokens at the end.
         """
         self.columns = columns
-        tokens = np.concatenate([np.zeros(0, np.int64), *(np.arange(start, stop) for start, stop in runs.tolist())])
+        tokens = np.concatenate([np.zeros(0, np.int64), *(np.arange(start, stop) for start, stop in spans.tolist())])
         songs = np.searchsorted(song_first, tokens, side="right") - 1
         self.song_first = np.flatnonzero(np.diff(songs, prepend=-1))
         """First of these tokens in each song, (n_songs,)."""
@@ -130,7 +130,7 @@ def scored_columns(table: ConceptTable, fitting: np.ndarray, song_first: np.ndar
 
     Args:
         table: values at all tokens.
-        fitting: (start, stop) of the tokens that may be looked at: train and valid songs', (n_runs, 2).
+        fitting: (start, stop) of the tokens that may be looked at: train and valid songs', (n_spans, 2).
         song_first: first token of each song of the table, and the number of tokens at the end.
     """
     tokens = np.concatenate([np.zeros(0, np.int64), *(np.arange(start, stop) for start, stop in fitting.tolist())])

@@ -46,13 +46,13 @@ class MMTSizes:
     def load(cls, path: Path) -> "MMTSizes":
         args = read_json(path)
         if not isinstance(args, dict):
-            raise InputError(f"{path} holds no JSON object; right is the train-args.json of MMT")
+            raise InputError(f"{path} holds no JSON object; expected the train-args.json of MMT")
         values: dict[str, Any] = {}
         for name, kind in cls.__annotations__.items():
             value: Any = args.get(name)
             right = "true or false" if kind is bool else "a positive integer"
             if type(value) is not kind or (kind is int and value < 1):
-                raise InputError(f"{path}: {name} is {value!r}; right is {right}")
+                raise InputError(f"{path}: {name} is {value!r}; expected {right}")
             values[name] = value
         return cls(**values)
 
@@ -280,7 +280,7 @@ def load_mmt(folder: Path, encoding: Encoding) -> LoadedModel:
         f"has unknown {n}" for n in state if n not in expected
     ]
     wrong += [
-        f"{name} is {tuple(state[name].shape)}, right is {tuple(tensor.shape)}"
+        f"{name} is {tuple(state[name].shape)}, expected {tuple(tensor.shape)}"
         for name, tensor in expected.items()
         if name in state and state[name].shape != tensor.shape
     ]

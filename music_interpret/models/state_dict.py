@@ -20,7 +20,7 @@ def read_state_dict(path: Path, right: str, what: str = "checkpoint") -> dict[st
         InputError: it is missing, damaged, holds more than tensors, or no state dict.
     """
     if not path.is_file():
-        raise InputError(f"missing {what} {path}; right is {right}")
+        raise InputError(f"missing {what} {path}; expected {right}")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds here, all of which mean the same to the user
@@ -29,5 +29,5 @@ def read_state_dict(path: Path, right: str, what: str = "checkpoint") -> dict[st
             reason = "it carries more than tensors, which could be code, and was not run"
         raise InputError(f"{path} is not a readable {what}: {reason}") from None
     if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):
-        raise InputError(f"{path} is not a state dict of tensors; right is {right}")
+        raise InputError(f"{path} is not a state dict of tensors; expected {right}")
     return state

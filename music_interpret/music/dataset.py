@@ -60,7 +60,7 @@ def open_dataset(folder: Path) -> Dataset:
                 raise InputError(f"song {name} is on both {split_of[name]}-names.txt and {split}-names.txt in {folder}")
     names = _read_names(folder / "names.txt") or list(split_of) or _note_files(folder / "notes")
     if not names:
-        raise InputError(f"{folder / 'notes'} holds no songs; right is one .npy or .csv of notes for each song")
+        raise InputError(f"{folder / 'notes'} holds no songs; expected one .npy or .csv of notes for each song")
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise InputError(f"song {twice[0]} is listed twice in {folder / 'names.txt'}")

@@ -64,24 +64,24 @@ def find_tables(folder: Path, songs: Sequence[str]) -> dict[str, Path]:
         InputError: no such folder, no table in it, none for any song, or two for one.
     """
     if not folder.is_dir():
-        raise InputError(f"missing annotation folder {folder}; right is a folder with <piece>{HARMONIES} files")
+        raise InputError(f"missing annotation folder {folder}; expected a folder with <piece>{HARMONIES} files")
     by_piece: dict[str, list[Path]] = {}
     for path in sorted(folder.rglob(f"*{HARMONIES}")):
         by_piece.setdefault(path.name.removesuffix(HARMONIES), []).append(path)
     if not by_piece:
-        raise InputError(f"{folder} has no annotation tables; right are files named <piece>{HARMONIES}")
+        raise InputError(f"{folder} has no annotation tables; expected files named <piece>{HARMONIES}")
     found: dict[str, Path] = {}
     for song in songs:
         paths = by_piece.get(song) or by_piece.get(song.rsplit("/", 1)[-1]) or []
         if len(paths) > 1:
-            raise InputError(f"song {song!r} has two annotation tables, {paths[0]} and {paths[1]}; right is one")
+            raise InputError(f"song {song!r} has two annotation tables, {paths[0]} and {paths[1]}; expected one")
         if paths:
             found[song] = paths[0]
     if not found:
         example = f", such as {songs[0].rsplit('/', 1)[-1]}{HARMONIES}" if len(songs) else ""
         raise InputError(
             f"none of the {sum(map(len, by_piece.values()))} annotation tables in {folder} has a song's name; "
-            f"right are names of songs{example}"
+            f"expected names of songs{example}"
         )
     return found
 
@@ -114,7 +114,7 @@ def placed(
         table: the song's annotations.
         onset: of the song's notes, in steps, (n_notes,), one or more.
         pitch: MIDI note numbers, (n_notes,).
-        resolution: steps a beat.
+        resolution: steps per beat.
         song: its name, for the message.
 
     Returns:
@@ -132,7 +132,7 @@ def placed(
         if agreement < LEAST_AGREEMENT:
             raise InputError(
                 f"{table.path} is not of song {song!r}: {agreement:.0%} of the song's notes are in its table of notes; "
-                f"right is {LEAST_AGREEMENT:.0%} or more"
+                f"expected {LEAST_AGREEMENT:.0%} or more"
             )
     steps = table.times[kind].steps(resolution) - beats * resolution
     there = np.flatnonzero(~np.isnan(steps))
@@ -169,7 +169,7 @@ def _with_notes(table: Table, path: Path) -> Table:
         kind: Times(found.numerator[struck], found.denominator[struck]) for kind, found in _times(path, rows).items()
     }
     if not set(times) & set(table.times):
-        raise InputError(f"{path} and {table.path} have no column of times in common; right is {' or '.join(TIMES)}")
+        raise InputError(f"{path} and {table.path} have no column of times in common; expected {' or '.join(TIMES)}")
     pitch = [_number(text, path, "midi", row) for row, text in enumerate(rows["midi"])]
     return table._replace(note_times=times, pitch=np.array(pitch, np.float64).astype(np.int64)[struck])
 
@@ -185,12 +185,12 @@ def _read(path: Path, columns: Sequence[str]) -> dict[str, Sequence[str]]:
     if not set(TIMES) & set(header):
         missing.insert(0, "quarterbeats")
     if missing:
-        raise InputError(f"{path} has no column {', '.join(missing)}; right is a DCML table as ms3 2 writes it")
+        raise InputError(f"{path} has no column {', '.join(missing)}; expected a DCML table as ms3 2 writes it")
     if not rows:
-        raise InputError(f"{path} has no rows; right is one or more")
+        raise InputError(f"{path} has no rows; expected one or more")
     for number, row in enumerate(rows):
         if len(row) != len(header):
-            raise InputError(f"{path}, row {number}: {len(row)} fields; right is {len(header)}, as in its first line")
+            raise InputError(f"{path}, row {number}: {len(row)} fields; expected {len(header)}, as in its first line")
     return dict(zip(header, zip(*rows, strict=True), strict=True))
 
 
@@ -205,7 +205,7 @@ def _times(path: Path, rows: dict[str, Sequence[str]]) -> dict[str, Times]:
             ]
             if 0.0 in denominator:
                 raise InputError(
-                    f"{path}, row {denominator.index(0.0)}: {kind} divides by 0; right is a number like 7/2"
+                    f"{path}, row {denominator.index(0.0)}: {kind} divides by 0; expected a number like 7/2"
                 )
             found[kind] = Times(np.array(numerator), np.array(denominator))
     return found
@@ -217,5 +217,5 @@ def _number(text: str, path: Path, column: str, row: int) -> float:
     except ValueError:
         number = np.nan
     if not abs(number) < 1e6:
-        raise InputError(f"{path}, row {row}: {column} is {text!r}; right is a number")
+        raise InputError(f"{path}, row {row}: {column} is {text!r}; expected a number")
     return number

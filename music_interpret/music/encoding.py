@@ -35,7 +35,7 @@ class Encoding:
     """Lookup tables made from an `encoding.json`; -1 (or an empty name) marks "none"."""
 
     resolution: int
-    """Time steps a beat."""
+    """Time steps per beat."""
     max_beat: int
     """Last beat that has a code."""
     max_duration: int
@@ -173,7 +173,7 @@ class Encoding:
 
     def _check(self, codes: np.ndarray) -> None:
         if codes.ndim != 2 or codes.shape[1] != len(FIELDS):
-            raise ValueError(f"codes have shape {codes.shape}; right is (n_tokens, 6)")
+            raise ValueError(f"codes have shape {codes.shape}; expected (n_tokens, 6)")
         if len(codes) and ((codes < 0) | (codes >= np.array(self.n_codes))).any():
             raise ValueError(f"a code is out of range; the fields have {self.n_codes} codes")
 
@@ -185,7 +185,7 @@ def _lookup(table: dict[str, int], size: int) -> np.ndarray:
 
 def _from_table(cls: type[Encoding], table: dict[str, Any]) -> Encoding:
     if tuple(table["dimensions"]) != FIELDS:
-        raise ValueError(f"dimensions are {table['dimensions']}, right is {list(FIELDS)}")
+        raise ValueError(f"dimensions are {table['dimensions']}, expected {list(FIELDS)}")
     if [table["type_code_map"][name] for name in TYPES] != list(range(5)):
         raise ValueError("type codes are not those of MMT")
     n_codes = tuple(int(n) for n in table["n_tokens"])
@@ -300,12 +300,12 @@ MAX_BEAT, MAX_DURATION = 1024, 384
 
 
 def mmt_encoding(resolution: int = 12) -> dict[str, Any]:
-    """The content of the authors' `encoding.json` at 12 steps a beat, and their published table for 24.
+    """The content of the authors' `encoding.json` at 12 steps per beat, and their published table for 24.
 
     Other resolutions have no published duration table: InputError.
     """
     if resolution not in KNOWN_DURATIONS:
-        raise InputError(f"resolution {resolution} has no MMT duration table; right is 12 or 24")
+        raise InputError(f"resolution {resolution} has no MMT duration table; expected 12 or 24")
     durations = np.array(KNOWN_DURATIONS[resolution])
     nearest = np.abs(durations[None, :] - np.arange(MAX_DURATION + 1)[:, None]).argmin(axis=1) + 1
     program_names: dict[int, str | None] = {p: n for n, programs in INSTRUMENTS for p in programs}

@@ -63,7 +63,7 @@ def estimate_metres(notes: np.ndarray, first_note: np.ndarray, resolution: int) 
     Args:
         notes: of all songs, sorted, int64 (n_notes, 5).
         first_note: row of each song's first note, and the number of rows, (n_songs + 1,).
-        resolution: steps a beat; a multiple of 4.
+        resolution: steps per beat; a multiple of 4.
     """
     n_songs = len(first_note) - 1
     song = np.repeat(np.arange(n_songs), np.diff(first_note))

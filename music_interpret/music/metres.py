@@ -53,7 +53,7 @@ class Metres(NamedTuple):
             known: content of `metres.json`.
             notes: of all songs, int64 (n_notes, 5).
             first_note: row of each song's first note, and the number of rows, (n_songs + 1,).
-            resolution: steps a beat.
+            resolution: steps per beat.
         """
         estimated = np.array([not known.get(name) for name in names], bool)
         rows = [known.get(name) or [] for name in names]
@@ -92,7 +92,7 @@ def read_metres(folder: Path) -> dict[str, list[list[int]]]:
     content = files.read_json(path)
     if not isinstance(content, dict):
         raise InputError(
-            f"{path} holds no table of songs; right is {{song: [[first step, numerator, denominator], …]}}"
+            f"{path} holds no table of songs; expected {{song: [[first step, numerator, denominator], …]}}"
         )
     for name, stretches in content.items():
         if not _is_right(stretches):
@@ -100,7 +100,7 @@ def read_metres(folder: Path) -> dict[str, list[list[int]]]:
             shown = shown if len(shown) < 80 else f"{shown[:77]}..."
             raise InputError(
                 f"{path}: metre of song {name!r} is {shown}; "
-                "right is [[first step, numerator, denominator], …], whole numbers, steps ascending"
+                "expected [[first step, numerator, denominator], …], whole numbers, steps ascending"
             )
     return content
 

@@ -22,12 +22,12 @@ def validate_notes(notes: np.ndarray, name: str, resolution: int) -> np.ndarray:
     Args:
         notes: any array.
         name: the song or file, for the message.
-        resolution: time steps a beat.
+        resolution: time steps per beat.
     """
     if notes.ndim != 2 or notes.shape[1] != len(COLUMNS):
-        raise InputError(f"notes of {name} have shape {notes.shape}; right is (n_notes, 5): {', '.join(COLUMNS)}")
+        raise InputError(f"notes of {name} have shape {notes.shape}; expected (n_notes, 5): {', '.join(COLUMNS)}")
     if not np.issubdtype(notes.dtype, np.integer):
-        raise InputError(f"notes of {name} have dtype {notes.dtype}; right is an integer type")
+        raise InputError(f"notes of {name} have dtype {notes.dtype}; expected an integer type")
     if len(notes) == 0:
         raise InputError(f"song {name} is empty: it has no notes; remove it, or take it off the name lists")
     limits = (2**31 - 1, resolution - 1, 127, 2**31 - 1, 127)
@@ -36,7 +36,7 @@ def validate_notes(notes: np.ndarray, name: str, resolution: int) -> np.ndarray:
         row, column = np.argwhere(wrong)[0]
         value, top = notes[row, column], limits[column]
         right = f"0 to {top}" if top < 2**31 - 1 else "0 or more"
-        raise InputError(f"notes of {name}, row {row}: {COLUMNS[column]} is {value}; right is {right}")
+        raise InputError(f"notes of {name}, row {row}: {COLUMNS[column]} is {value}; expected {right}")
     return notes.astype(np.int64)
 
 
@@ -52,7 +52,7 @@ def read_notes(path: Path, resolution: int) -> np.ndarray:
             with open(path, encoding="utf-8") as file:
                 header = file.readline().strip().split(",")
                 if tuple(header) != COLUMNS:
-                    raise InputError(f"{path} starts with {','.join(header)!r}; right is {','.join(COLUMNS)!r}")
+                    raise InputError(f"{path} starts with {','.join(header)!r}; expected {','.join(COLUMNS)!r}")
                 notes = np.loadtxt(file, delimiter=",", dtype=np.int64, ndmin=2).reshape(-1, len(COLUMNS))
         else:
             notes = np.load(path, allow_pickle=False)
@@ -63,5 +63,5 @@ def read_notes(path: Path, resolution: int) -> np.ndarray:
         reason = "it holds no array of numbers" if "pickle" in str(error) else str(error)
         raise InputError(f"{path} is not a readable note file ({reason})") from None
     if not isinstance(notes, np.ndarray):
-        raise InputError(f"{path} holds several arrays; right is one array of shape (n_notes, 5)")
+        raise InputError(f"{path} holds several arrays; expected one array of shape (n_notes, 5)")
     return validate_notes(notes, str(path), resolution)

@@ -25,7 +25,7 @@ def stream_metres(parts: Iterable[Any], n_notes: Iterable[int], resolution: int)
     Args:
         parts: of the score.
         n_notes: of each part.
-        resolution: steps a beat.
+        resolution: steps per beat.
     """
     from music21 import meter, stream
 
@@ -80,7 +80,7 @@ def _of_bars(starts: Sequence[int], signatures: Sequence[tuple[int, int] | None]
     Args:
         starts: first step of each bar, and the last bar's end.
         signatures: of each bar, if one stands there.
-        resolution: steps a beat.
+        resolution: steps per beat.
     """
     stretches: list[Stretch] = []
     metre: tuple[int, int] | None = None

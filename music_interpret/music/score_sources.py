@@ -46,13 +46,13 @@ def find_scores(source: str) -> tuple[list[ScoreFile], int | None]:
     suffixes = " ".join(FORMATS)
     if path.is_file():
         if path.suffix.lower() not in FORMATS:
-            raise InputError(f"{path} is not a score by its suffix; right is one of: {suffixes}")
+            raise InputError(f"{path} is not a score by its suffix; expected one of: {suffixes}")
         return [ScoreFile(path, path.name, _clean(path.stem))], None
     if not path.is_dir():
-        raise InputError(f"no such file or folder: {source}; right is a score, a folder, or {CORPUS_PREFIX}<corpus>")
+        raise InputError(f"no such file or folder: {source}; expected a score, a folder, or {CORPUS_PREFIX}<corpus>")
     found = sorted(p.relative_to(path).as_posix() for p in _files_below(path))
     if not found:
-        raise InputError(f"folder {path} holds no scores; right are files named: {suffixes}")
+        raise InputError(f"folder {path} holds no scores; expected files named: {suffixes}")
     names = _song_names(found)
     return [ScoreFile(path / shown, shown, names[shown]) for shown in found], None
 

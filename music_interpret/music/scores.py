@@ -1,8 +1,8 @@
 """Scores to notes: what a MIDI, MusicXML, Humdrum kern or ABC file plays, as the note arrays of `notes.py`.
 
-A beat is a quarter note, whatever the metre, and times are snapped to `resolution` steps a beat. Drums and instruments
-that MMT does not know are dropped, zero durations become one step, equal rows become one, and the first note's beat
-becomes 0 (salu133445/mmt `convert_sod.py`, `representation.py:extract_notes`, `extract.py`).
+A beat is a quarter note, whatever the metre, and times are snapped to `resolution` steps per beat. Drums and
+instruments that MMT does not know are dropped, zero durations become one step, equal rows become one, and the first
+note's beat becomes 0 (salu133445/mmt `convert_sod.py`, `representation.py:extract_notes`, `extract.py`).
 
 MIDI: symusic reads it; onsets and ends are snapped (round half to even), as muspy's `adjust_resolution` does. Two kinds
 of notes differ from the authors' conversion, which reads MIDI with muspy 0.5: a note that is never ended is left out
@@ -70,7 +70,7 @@ def read_works(path: Path, resolution: int, default_program: int | None = None) 
 
     Args:
         path: a file with one of the suffixes in `FORMATS`.
-        resolution: time steps a beat.
+        resolution: time steps per beat.
         default_program: of parts with neither a program nor the name of a bowed string; None guesses from the name.
     """
     file_format = FORMATS[path.suffix.lower()]

@@ -1,8 +1,8 @@
 """Notes of one or many songs laid end to end, so that what is computed of them is computed of all at once.
 
-Times are whole steps (`resolution` steps a beat, a beat being a quarter note). `onset` and `end` count from each song's
-first beat; `time` is the same on one line on which songs lie far apart, so that no window, lookup or sort by time
-reaches into another song.
+Times are whole steps (`resolution` steps per beat, a beat being a quarter note). `onset` and `end` count from each
+song's first beat; `time` is the same on one line on which songs lie far apart, so that no window, lookup or sort by
+time reaches into another song.
 """
 
 import functools
@@ -53,7 +53,7 @@ class Songs:
 
         Args:
             notes: one array for each song.
-            resolution: steps a beat.
+            resolution: steps per beat.
             names: their names; numbers if none are given.
             metres: (first step, numerator, denominator) of each stretch of one metre by song name, see `metres.py`.
             complete: which songs are whole, bool (n_songs,); all, if not given.
@@ -152,7 +152,7 @@ class Songs:
         return np.searchsorted(self.group, np.arange((self.group[-1] + 1 if len(self) else 0) + 1))
 
     def one(self, song: int) -> "Songs":
-        """One song by its number, with the metres that it has here: estimates are kept, not made anew."""
+        """One song by its number, with the metres that it has here: estimates are kept, not made again."""
         first, last = self.first_note[song], self.first_note[song + 1]
         stretches = slice(self.metres.first[song], self.metres.first[song + 1])
         metres = Metres(

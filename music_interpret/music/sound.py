@@ -77,7 +77,7 @@ def render(notes: np.ndarray, *, resolution: int, tempo_qpm: float, start: int =
 
     Args:
         notes: valid note array, shape (n_notes, 5): rows (beat, position, pitch, duration, program), in any order.
-        resolution: steps a beat.
+        resolution: steps per beat.
         tempo_qpm: beats a minute.
         start: the step that the sound begins at.
         end: step after the last; default: where the last note ends.
@@ -95,7 +95,7 @@ def render(notes: np.ndarray, *, resolution: int, tempo_qpm: float, start: int =
     frames_per_step = 60 / tempo_qpm / resolution * RATE
     if not 0 <= (end - start) * frames_per_step <= MAX_MINUTES * 60 * RATE:
         raise InputError(
-            f"steps {start} to {end} are no excerpt that can be played; right is 0 to {MAX_MINUTES} minutes"
+            f"steps {start} to {end} are no excerpt that can be played; expected 0 to {MAX_MINUTES} minutes"
         )
     inside = (onsets >= start) & (onsets < end)
     steps = np.minimum(ends, end) - onsets

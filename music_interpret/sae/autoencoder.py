@@ -104,7 +104,7 @@ class SparseAutoencoder(nn.Module):
 
     def _needed(self, codes: Tensor | None) -> Tensor:
         if codes is None:
-            raise InputError("this autoencoder has a token baseline; right is encode(x, codes) and decode(z, codes)")
+            raise InputError("this autoencoder has a token baseline; expected encode(x, codes) and decode(z, codes)")
         return codes
 
     def save(self, folder: str | Path) -> None:
@@ -209,15 +209,15 @@ def load_baseline(folder: Path, d_in: int) -> TokenBaseline:
 def _checked(cfg: Any, path: Path) -> tuple[SavedKind, int]:
     """Kind and k of a `cfg.json`; InputError for what `encode` and `decode` would not compute as it was meant."""
     if not isinstance(cfg, dict) or not isinstance(cfg.get("metadata") or {}, dict):
-        raise InputError(f"{path} holds no JSON object of settings; right is the {CONFIG} of an autoencoder")
+        raise InputError(f"{path} holds no JSON object of settings; expected the {CONFIG} of an autoencoder")
     kind = cfg.get("architecture")
     if kind not in get_args(SavedKind):
         raise InputError(f"{path}: architecture is {kind!r}; this version reads {', '.join(get_args(SavedKind))}")
     for key in ("d_in", "d_sae") + (("k",) if kind == "topk" else ()):
         if type(cfg.get(key)) is not int or cfg[key] < 1:
-            raise InputError(f"{path}: {key} is {cfg.get(key)!r}; right is a positive integer")
+            raise InputError(f"{path}: {key} is {cfg.get(key)!r}; expected a positive integer")
     if kind == "topk" and cfg["k"] > cfg["d_sae"]:
-        raise InputError(f"{path}: k is {cfg['k']}; right is at most d_sae, {cfg['d_sae']}")
+        raise InputError(f"{path}: k is {cfg['k']}; expected at most d_sae, {cfg['d_sae']}")
     for key, right in {
         "normalize_activations": ("none", None, False),
         "reshape_activations": ("none", None),
@@ -240,7 +240,7 @@ def read_tensors(path: Path, names: tuple[str, ...]) -> Parameters:
         raise InputError(f"{path} is damaged ({error})") from None
     missing = [name for name in names if name not in tensors]
     if missing:
-        raise InputError(f"{path} has no {', '.join(missing)}; right is {', '.join(names)}")
+        raise InputError(f"{path} has no {', '.join(missing)}; expected {', '.join(names)}")
     return {name: tensors[name].float() for name in names}
 
 

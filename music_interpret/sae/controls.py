@@ -1,4 +1,4 @@
-"""What a sparse autoencoder has to beat, with as many coefficients a token as it has latents firing.
+"""What a sparse autoencoder has to beat, with as many coefficients per token as it has latents firing.
 
 - PCA: the directions that explain most variance of the train songs;
 - random directions: an orthonormal basis drawn at random;

@@ -44,10 +44,10 @@ def check(read: Read, path: Path) -> None:
     names = TENSORS[read.kind]
     shape = read.parameters["W_enc"].shape
     if len(shape) != 2:
-        raise InputError(f"{path}: the encoder's weights are {tuple(shape)}; right is two dimensions")
+        raise InputError(f"{path}: the encoder's weights are {tuple(shape)}; expected two dimensions")
     for name in names:
         found, right = tuple(read.parameters[name].shape), shape_of(name, *shape)
         if found != right:
-            raise InputError(f"{path}: {name} is {found}; right is {right}, as the encoder is {tuple(shape)}")
+            raise InputError(f"{path}: {name} is {found}; expected {right}, as the encoder is {tuple(shape)}")
     if read.kind == "topk" and (type(read.k) is not int or not 1 <= read.k <= shape[1]):
-        raise InputError(f"{path}: k is {read.k!r}; right is 1 to {shape[1]}, the number of latents")
+        raise InputError(f"{path}: k is {read.k!r}; expected 1 to {shape[1]}, the number of latents")

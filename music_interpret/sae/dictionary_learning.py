@@ -130,5 +130,5 @@ def _k(trainer: dict[str, Any], state: dict[str, Tensor], path: Path) -> Any:
         stated.append(trainer["k"])
     if not stated or stated[0] != stated[-1]:
         found = " and ".join(map(repr, stated)) or "missing"
-        raise InputError(f"{path}: k is {found}; right is one number in the state dict or in {CONFIG}")
+        raise InputError(f"{path}: k is {found}; expected one number in the state dict or in {CONFIG}")
     return stated[0]

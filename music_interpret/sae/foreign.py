@@ -59,9 +59,9 @@ def find(path: Path, wanted: Format | None = None) -> tuple[Format, Path]:
         if wanted in (known, None):
             return known, weights
     if not path.exists():
-        raise InputError(f"missing {path}; right is the folder of a saved autoencoder")
+        raise InputError(f"missing {path}; expected the folder of a saved autoencoder")
     right = ", ".join(f"{name} ({known})" for known, name in WEIGHT_FILES.items() if wanted in (known, None))
-    raise InputError(f"{path} holds no saved autoencoder; right is a folder with {right}")
+    raise InputError(f"{path} holds no saved autoencoder; expected a folder with {right}")
 
 
 def load(path: Path, wanted: Format | None = None) -> SparseAutoencoder:

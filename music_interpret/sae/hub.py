@@ -38,7 +38,7 @@ class Address(NamedTuple):
     def of(cls, text: str) -> "Address":
         found = _ADDRESS.fullmatch(text)
         if not found:
-            raise InputError(f"{text!r} is no address on the Hub; right is hf://owner/name[@revision][/folder]")
+            raise InputError(f"{text!r} is no address on the Hub; expected hf://owner/name[@revision][/folder]")
         return cls(found["repo_id"], found["revision"], found["folder"] or "")
 
 

@@ -33,7 +33,7 @@ Reconstruction = Callable[[Tensor, Tensor], Tensor]
 
 
 class PatchedLosses(NamedTuple):
-    """What the model loses with something in place of a layer's output; for each field and `total`, in nats a token."""
+    """Losses with something in place of a layer's output; for each field and `total`, in nats per token."""
 
     loss: dict[str, float]
     """Cross-entropy of the next token."""

@@ -43,9 +43,9 @@ def likeness(first: Tensor, second: Tensor) -> Likeness:
         InputError: they are of different spaces, or one of them is empty.
     """
     if first.shape[1] != second.shape[1]:
-        raise InputError(f"directions are {first.shape[1]} and {second.shape[1]} wide; right is runs of the same width")
+        raise InputError(f"directions are {first.shape[1]} and {second.shape[1]} wide; expected runs of the same width")
     if not len(first) or not len(second):
-        raise InputError("one of the autoencoders has no living latents; right is two that have some")
+        raise InputError("one of the autoencoders has no living latents; expected two that have some")
     from scipy.optimize import linear_sum_assignment
 
     cosines = unit_rows(first) @ unit_rows(second).T

@@ -2,7 +2,7 @@
 
 With x an activation, x̂ its reconstruction and E the mean over the split's tokens:
 
-- L0: mean number of latents a token that are not 0.
+- L0: mean number of latents per token that are not 0.
 - FVU (fraction of variance unexplained): E‖x − x̂‖² / (E‖x‖² − ‖E x‖²); 0 is perfect, 1 is what predicting the mean
   gets. Explained variance is 1 − FVU. The variance is about the mean vector, and both expectations run over the whole
   split: a mean of per-batch ratios, or one with another mean in place of E x, are other numbers.
@@ -48,9 +48,9 @@ class Quality(NamedTuple):
     n_tokens: int
     """Number of tokens."""
     l0: float
-    """Mean number of firing latents a token."""
+    """Mean number of firing latents per token."""
     fvu: float
-    """Fraction of variance unexplained; not a number where all tokens are the same."""
+    """Fraction of variance unexplained; NaN where all tokens are the same."""
     explained_variance: float
     """1 − FVU."""
     cosine: float
@@ -60,7 +60,7 @@ class Quality(NamedTuple):
     relative_bias: float
     """E‖x̂‖² / E[x · x̂]."""
     dead: float
-    """Share of latents that never fire; not a number where there are no latents."""
+    """Share of latents that never fire; NaN where there are no latents."""
     overactive: float
     """Share of latents that fire on more than a tenth of the tokens."""
     density_edges: list[float]

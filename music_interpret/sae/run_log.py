@@ -13,7 +13,7 @@ class RunLog:
         """Args:
         folder: the run's folder.
         step: steps done so far.
-        batch_size: tokens a step.
+        batch_size: tokens per step.
         """
         from torch.utils.tensorboard import SummaryWriter
 

@@ -24,7 +24,7 @@ def made(autoencoder: SparseAutoencoder, biases: dict[str, Tensor]) -> Made:
     """The autoencoder as a SparseCoder; `biases` are those for x − b_dec. InputError for another kind than `topk`."""
     if autoencoder.kind != "topk":
         raise InputError(
-            f"sparsify has TopK autoencoders only, this one is {autoencoder.kind}; right is another --format"
+            f"sparsify has TopK autoencoders only, this one is {autoencoder.kind}; expected another --format"
         )
     parameters = autoencoder.parameters_by_name | biases | {"W_enc": autoencoder.W_enc.T}
     state = {theirs: parameters[ours].detach().cpu().contiguous() for ours, theirs in NAMES.items()}
@@ -52,7 +52,7 @@ def load(path: Path) -> Read:
     source = path.parent / CONFIG
     config = files.read_json(source)
     if not isinstance(config, dict):
-        raise InputError(f"{source} holds no JSON object; right is the {CONFIG} that sparsify saves")
+        raise InputError(f"{source} holds no JSON object; expected the {CONFIG} that sparsify saves")
     for key, right in REQUIRED.items():
         if config.get(key, right) != right:
             raise InputError(f"{source}: {key} is {config[key]!r}; this version reads {right!r}")

@@ -45,7 +45,7 @@ class Sweep:
 
     def codes_of(self, batch: Batch) -> Tensor | None:
         """The codes of a batch's tokens."""
-        return None if self.codes is None else torch.from_numpy(self.codes[batch.token_ids.numpy()]).to(self.device)
+        return None if self.codes is None else torch.from_numpy(self.codes[batch.token_rows.numpy()]).to(self.device)
 
     def loop(self) -> list[str]:
         """Steps to the end, with logs and checkpoints; what went wrong in runs that diverged and stopped there.

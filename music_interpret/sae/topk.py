@@ -77,7 +77,7 @@ def top_k(rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
     order = torch.argsort((row << 32) - rising)
     rank = torch.arange(len(row), device=rows.device) - offsets_of(row, n)[row]
     kept = reach[order[rank < k]]
-    if len(kept) < n * k:  # some values are no numbers
+    if len(kept) < n * k:  # some values are NaN
         values, places = rows.topk(k, dim=1, sorted=False)
         return values, places
     return values.view(-1)[kept].view(n, k), candidates.view(-1)[kept].view(n, k)

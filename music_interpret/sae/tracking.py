@@ -39,7 +39,7 @@ def tracked(tracker: TrackerName, project: str, name: str, runs: Mapping[Path, d
     try:
         library: Any = [importlib.import_module(module) for module in modules][0]
     except ModuleNotFoundError as error:
-        right = f"right is: pip install {package}"
+        right = f"expected: pip install {package}"
         raise InputError(f"--tracker {tracker}: {error.name} is not installed; {right}") from None
     if tracker == "wandb":
         common = os.path.commonpath([str(folder) for folder in runs])

@@ -25,7 +25,7 @@ DIVERGED = 10.0
 
 
 class DivergedError(InputError):
-    """A loss that is no number, or that grows out of all bounds."""
+    """A loss that is NaN, or that grows out of all bounds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +100,7 @@ class Trainer:
             codes: the tokens' codes, integers (batch, 6), for a token baseline.
 
         Raises:
-            DivergedError: the loss is no number or grows out of all bounds; nothing was changed.
+            DivergedError: the loss is NaN or grows out of all bounds; nothing was changed.
         """
         settings = self.hyperparameters
         if self.baseline is not None:

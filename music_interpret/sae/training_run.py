@@ -49,7 +49,7 @@ class TrainingRun:
         trainer: at its start.
         normalization: what the trainer's activations were normalised with.
         measure: quality of an autoencoder on a split's raw activations; None where the split is empty.
-        batch_size: tokens a step.
+        batch_size: tokens per step.
         log_every: steps between logged values.
         checkpoint_every: steps between checkpoints.
         """
@@ -164,7 +164,7 @@ class TrainingRun:
         tensors = {name: tensor.cpu().contiguous() for name, tensor in self.trainer.state().items()}
         broken = [name for name, t in tensors.items() if t.is_floating_point() and not bool(t.isfinite().all())]
         if broken:
-            raise DivergedError(f"{broken[0]} holds values that are no numbers at step {self.n_done}")
+            raise DivergedError(f"{broken[0]} holds values that are NaN at step {self.n_done}")
         files.write_bytes(self.state_path, save(tensors))
         self.checkpointed = self.n_done
 
@@ -172,7 +172,7 @@ class TrainingRun:
         try:
             self.trainer.load_state(load_file(self.state_path))
         except (SafetensorError, KeyError, RuntimeError) as error:
-            raise InputError(f"checkpoint {self.state_path} is damaged ({error}); --overwrite starts anew") from None
+            raise InputError(f"checkpoint {self.state_path} is damaged ({error}); --overwrite starts again") from None
         self.checkpointed = self.n_done
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ N = 1000
 
 
 def layer_of(n):
-    """A layer whose rows hold their own token id."""
+    """A layer whose rows hold their own token row."""
     rows = np.arange(n, dtype=np.float32)[:, None].repeat(2, axis=1)
     return SimpleNamespace(shards=[rows], read=lambda start, stop: rows[start:stop])
 
@@ -28,12 +28,12 @@ def small_chunks(monkeypatch):
 
 
 def epoch(shuffled, number, first=0):
-    """Token ids of an epoch's batches, which every layer's rows must agree with."""
+    """Token rows of an epoch's batches, which every layer's rows must agree with."""
     batches = []
     for batch in shuffled.epoch(number, first):
         for rows in batch.rows.values():
-            assert rows[:, 0].long().tolist() == batch.token_ids.tolist()
-        batches.append(batch.token_ids.tolist())
+            assert rows[:, 0].long().tolist() == batch.token_rows.tolist()
+        batches.append(batch.token_rows.tolist())
     return batches
 
 
@@ -78,8 +78,8 @@ def test_no_more_than_the_buffer_is_held(monkeypatch):
     )
     shuffled = ShuffledBatches({3: layer_of(N)}, RUNS, batch_size=50, seed=0, buffer_tokens=100)
     epoch(shuffled, 0)
-    assert max(len(batch.token_ids) for batch in loaded) <= 100 + 16
-    assert sum(len(batch.token_ids) for batch in loaded) >= len(IDS) - 116
+    assert max(len(batch.token_rows) for batch in loaded) <= 100 + 16
+    assert sum(len(batch.token_rows) for batch in loaded) >= len(IDS) - 116
 
 
 def test_fewer_rows_than_a_batch():

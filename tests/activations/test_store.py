@@ -27,10 +27,10 @@ def test_runs_join_neighbours():
     songs = SongTable(
         list("abcd"), np.cumsum(lengths) - lengths, lengths, np.array(["train", "train", "valid", "train"])
     )
-    assert songs.runs("train").tolist() == [[0, 7], [12, 18]]
-    assert songs.runs("valid").tolist() == [[7, 12]]
-    assert songs.runs("test").shape == (0, 2)
-    assert songs.runs(None).tolist() == [[0, 18]]
+    assert songs.spans("train").tolist() == [[0, 7], [12, 18]]
+    assert songs.spans("valid").tolist() == [[7, 12]]
+    assert songs.spans("test").shape == (0, 2)
+    assert songs.spans(None).tolist() == [[0, 18]]
 
 
 def test_names_with_commas_and_quotes_survive(tmp_path):
@@ -79,12 +79,12 @@ def test_damage_to_the_set_is_named(store, damage, message):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda p: p.write_bytes(p.read_bytes()[:-1]), "shard .*truncated or damaged.*right is float16"),
+        (lambda p: p.write_bytes(p.read_bytes()[:-1]), "shard .*truncated or damaged.*expected float16"),
         (lambda p: p.write_bytes(b""), "shard .*truncated or damaged"),
         (lambda p: p.unlink(), "missing shard"),
         (
             lambda p: np.save(p, np.zeros((100, 64), np.float32)),
-            r"is float32 \(100, 64\); right is float16 \(100, 64\)",
+            r"is float32 \(100, 64\); expected float16 \(100, 64\)",
         ),
         (lambda p: np.save(p, np.zeros((99, 64), np.float16)), r"is float16 \(99, 64\)"),
     ],

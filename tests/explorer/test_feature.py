@@ -110,5 +110,5 @@ def test_every_latent_is_json(explored):
 
 
 def test_no_such_latent(explored):
-    with pytest.raises(InputError, match="right is 0 to 95"):
+    with pytest.raises(InputError, match="expected 0 to 95"):
         feature(explored, 96)

@@ -159,7 +159,7 @@ def test_which_latents(home):
     latents, words = chosen(labelled, "named")
     assert sorted(latents) == sorted(named) and f"all {len(named)} named" in words
     assert chosen(labelled, "7,3")[0] == [7, 3]
-    with pytest.raises(InputError, match="latent 96 is out of range; right is 0 to 95"):
+    with pytest.raises(InputError, match="latent 96 is out of range; expected 0 to 95"):
         chosen(labelled, "3,96")
     unlabelled = Explored.open("s/f")
     strongest, words = chosen(unlabelled, "best:4")
@@ -174,7 +174,7 @@ def test_which_latents(home):
     "words", [["--latents", "best"], ["--latents", "best:0"], ["--latents", "3;5"], ["--examples", 0]]
 )
 def test_options_that_are_wrong(words):
-    with pytest.raises(InputError, match=f"{words[0]} is .*; right is"):
+    with pytest.raises(InputError, match=f"{words[0]} is .*; expected"):
         options("s/e", *words)
 
 

@@ -69,13 +69,13 @@ def test_a_whole_piece(run, blank, until):
 
 
 def test_what_is_not_there(run):
-    with pytest.raises(InputError, match="latent 96 is out of range; right is 0 to 95"):
+    with pytest.raises(InputError, match="latent 96 is out of range; expected 0 to 95"):
         run.latent(96)
     with pytest.raises(InputError, match="0 is too few"):
         run.latent(3, examples=0)
     with pytest.raises(InputError, match="unknown song 'no such'; there are: "):
         run.song("no such")
-    with pytest.raises(InputError, match="there is no song '99'; right is 0 to 39"):
+    with pytest.raises(InputError, match="there is no song '99'; expected 0 to 39"):
         run.song(99)
 
 

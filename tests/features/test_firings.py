@@ -14,13 +14,13 @@ def test_chunks_and_runs_keep_every_firing(values, chunk):
 
     def dense(some: Firings, n: int) -> np.ndarray:
         found = np.zeros((n, 5), np.float32)
-        found[some.token_ids, some.latents] = some.values
+        found[some.token_rows, some.latents] = some.values
         return found
 
     assert np.array_equal(dense(firings, 40), values)
-    runs = np.array([[3, 10], [10, 12], [30, 40]])
-    rows = np.concatenate([np.arange(start, stop) for start, stop in runs])
-    within = firings.within(runs, 40)
+    spans = np.array([[3, 10], [10, 12], [30, 40]])
+    rows = np.concatenate([np.arange(start, stop) for start, stop in spans])
+    within = firings.within(spans, 40)
     assert np.array_equal(dense(within, len(rows)), values[rows])
     for latent in range(5):
         tokens, _ = within.latent(latent)

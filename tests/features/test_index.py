@@ -53,9 +53,9 @@ def test_each_latents_firings_are_those_of_the_dense_latents(scratch, n_tokens, 
     z = sparse_latents(n_tokens, d_sae, density, seed)
     index = indexed(scratch, z, chunk)
     for latent in range(d_sae):
-        token_ids, values = index.latent(latent)
-        np.testing.assert_array_equal(token_ids, np.flatnonzero(z[:, latent]))
-        np.testing.assert_array_equal(values, z[token_ids, latent])
+        token_rows, values = index.latent(latent)
+        np.testing.assert_array_equal(token_rows, np.flatnonzero(z[:, latent]))
+        np.testing.assert_array_equal(values, z[token_rows, latent])
 
 
 def test_statistics_are_those_of_the_dense_latents(tmp_path):
@@ -86,7 +86,7 @@ def test_top_is_by_value_then_by_token_and_can_be_spread_over_songs(tmp_path):
     assert index.top(0, 3)[0].tolist() == [4, 17, 49]
     assert index.top(0, 10)[1].tolist() == [7, 7, 6, 5, 1]
     assert index.top(0, 10, per_song=1)[0].tolist() == [4, 17, 49, 30]
-    with pytest.raises(InputError, match="latent 1 is out of range; right is 0 to 0"):
+    with pytest.raises(InputError, match="latent 1 is out of range; expected 0 to 0"):
         index.top(1, 1)
 
 

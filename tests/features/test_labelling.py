@@ -21,15 +21,15 @@ def corpus() -> Corpus:
 @pytest.fixture(scope="module")
 def everything(corpus) -> np.ndarray:
     """Truth of all columns at all tokens, (n_tokens, n_columns)."""
-    runs = np.array([[0, corpus.song_first[-1]]])
-    return Truth(corpus.table, corpus.columns, runs, corpus.song_first).dense(0, len(corpus.columns), bool)
+    spans = np.array([[0, corpus.song_first[-1]]])
+    return Truth(corpus.table, corpus.columns, spans, corpus.song_first).dense(0, len(corpus.columns), bool)
 
 
 def well_attested(corpus: Corpus, everything: np.ndarray) -> np.ndarray:
     """Columns of the token itself with enough tokens in enough songs of every split to tell."""
     enough = corpus.columns.lag == 0
-    for runs in corpus.runs.values():
-        songs = np.stack([everything[start:stop].sum(axis=0) for start, stop in runs])
+    for spans in corpus.spans.values():
+        songs = np.stack([everything[start:stop].sum(axis=0) for start, stop in spans])
         enough &= (songs.sum(axis=0) >= 12) & ((songs > 0).sum(axis=0) >= 4)
     return np.flatnonzero(enough & (everything.mean(axis=0) < 0.5))
 
@@ -120,7 +120,7 @@ def test_labels_are_the_same_again(labelled, corpus, everything):
 
 def test_dead_latents_and_latents_silent_on_test_songs(corpus):
     values = np.zeros((int(corpus.song_first[-1]), 3), np.float32)
-    start, stop = corpus.runs["train"][0]
+    start, stop = corpus.spans["train"][0]
     values[start:stop, 1] = 1.0
     found = label_latents(firings_of_values(values), corpus, what="silent")
     assert [name.latent for name in found.names] == [1] and found.names[0].name is None

@@ -185,8 +185,8 @@ def test_every_value_is_what_the_index_says_of_that_token(index, decoder, small_
     songs = index.activations.songs
     dense = np.zeros((index.activations.n_tokens, index.d_sae), np.float32)
     for latent in range(index.d_sae):
-        token_ids, values = index.latent(latent)
-        dense[token_ids, latent] = values
+        token_rows, values = index.latent(latent)
+        dense[token_rows, latent] = values
     found = all_rows(tmp_path / "out", "activations")
     assert len({row["id"] for row in found}) == len(found) > 100
     for row in found:

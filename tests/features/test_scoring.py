@@ -29,12 +29,12 @@ def parts(corpus):
 
 
 def rows_of(corpus, split):
-    return np.concatenate([np.arange(start, stop) for start, stop in corpus.runs[split]])
+    return np.concatenate([np.arange(start, stop) for start, stop in corpus.spans[split]])
 
 
 def test_a_truth_is_the_concept_at_the_token_and_at_the_next(corpus):
     columns, table = corpus.columns, corpus.table
-    truth = Truth(table, columns, corpus.runs["valid"], corpus.song_first)
+    truth = Truth(table, columns, corpus.spans["valid"], corpus.song_first)
     dense = truth.dense(0, len(columns))
     tokens = rows_of(corpus, "valid")
     last_of_song = np.isin(tokens + 1, corpus.song_first)
@@ -47,7 +47,7 @@ def test_a_truth_is_the_concept_at_the_token_and_at_the_next(corpus):
 
 
 def test_a_turn_moves_each_song_in_a_circle(corpus):
-    truth = Truth(corpus.table, corpus.columns, corpus.runs["train"], corpus.song_first)
+    truth = Truth(corpus.table, corpus.columns, corpus.spans["train"], corpus.song_first)
     rows = truth.circular_shift(np.random.default_rng(1))
     assert np.array_equal(np.sort(rows), np.arange(truth.n)) and (rows != np.arange(truth.n)).any()
     song = np.searchsorted(truth.song_first, np.arange(truth.n), side="right")

@@ -121,11 +121,11 @@ def test_song_is_cut_as_the_model_was_trained():
         ({"dim": 32}, r"does not match train-args.json and the encoding beside the notes: .*\(and \d+ more\)"),
         ({"layers": 3}, "lacks blocks.4"),
         ({"layers": 1}, "has unknown blocks.2"),
-        ({"max_beat": 32}, r"embeddings.1.weight is \(65, 64\), right is \(33, 64\)"),
+        ({"max_beat": 32}, r"embeddings.1.weight is \(65, 64\), expected \(33, 64\)"),
         ({"abs_pos_emb": False}, "has unknown positions.weight"),
-        ({"heads": "2"}, "heads is '2'; right is a positive integer"),
-        ({"dim": 0}, "dim is 0; right is a positive integer"),
-        ({"rel_pos_emb": 1}, "rel_pos_emb is 1; right is true or false"),
+        ({"heads": "2"}, "heads is '2'; expected a positive integer"),
+        ({"dim": 0}, "dim is 0; expected a positive integer"),
+        ({"rel_pos_emb": 1}, "rel_pos_emb is 1; expected true or false"),
     ],
 )
 def test_sizes_that_do_not_fit_the_weights_are_refused(home, change, message):

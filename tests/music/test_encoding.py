@@ -39,7 +39,7 @@ def test_our_table_at_resolution_12_is_the_authors():
 def test_resolutions_have_different_tables():
     assert ENCODINGS[24].n_codes == (5, 1026, 25, 129, 25, 65)
     assert ENCODINGS[12].duration_codes[24] == 18 and ENCODINGS[24].duration_codes[24] == 10
-    with pytest.raises(InputError, match="right is 12 or 24"):
+    with pytest.raises(InputError, match="expected 12 or 24"):
         mmt_encoding(16)
 
 

@@ -43,7 +43,7 @@ def test_the_file_comes_back_and_its_absence_is_no_error(tmp_path: Path) -> None
 )
 def test_a_damaged_file_is_one_line(tmp_path: Path, stretches: object) -> None:
     (tmp_path / "metres.json").write_text(json.dumps({"good": [[0, 4, 4]], "bad": stretches}))
-    with pytest.raises(InputError, match=r"metres.json: metre of song 'bad' is .*; right is") as caught:
+    with pytest.raises(InputError, match=r"metres.json: metre of song 'bad' is .*; expected") as caught:
         read_metres(tmp_path)
     assert "\n" not in str(caught.value)
 

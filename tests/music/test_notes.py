@@ -10,13 +10,13 @@ GOOD = [[0, 0, 60, 12, 0], [1, 6, 64, 6, 52]]
 @pytest.mark.parametrize(
     ("notes", "message"),
     [
-        (np.array([0, 0, 60, 12, 0]), r"shape \(5,\); right is \(n_notes, 5\)"),
+        (np.array([0, 0, 60, 12, 0]), r"shape \(5,\); expected \(n_notes, 5\)"),
         (np.zeros((2, 4), int), r"shape \(2, 4\)"),
-        (np.array(GOOD, float), "dtype float64; right is an integer type"),
+        (np.array(GOOD, float), "dtype float64; expected an integer type"),
         (np.zeros((0, 5), int), "song x is empty"),
-        (np.array([[0, 12, 60, 1, 0]]), "row 0: position is 12; right is 0 to 11"),
-        (np.array([*GOOD, [2, 0, 128, 1, 0]]), "row 2: pitch is 128; right is 0 to 127"),
-        (np.array([[-1, 0, 60, 1, 0]]), "beat is -1; right is 0 or more"),
+        (np.array([[0, 12, 60, 1, 0]]), "row 0: position is 12; expected 0 to 11"),
+        (np.array([*GOOD, [2, 0, 128, 1, 0]]), "row 2: pitch is 128; expected 0 to 127"),
+        (np.array([[-1, 0, 60, 1, 0]]), "beat is -1; expected 0 or more"),
         (np.array([[0, 0, 60, -3, 0]]), "duration is -3"),
         (np.array([[0, 0, 60, 1, 128]]), "program is 128"),
     ],

@@ -361,7 +361,7 @@ def test_corpus_songs_are_named_as_in_the_base_model() -> None:
     [
         ("music21:nobody", "unknown corpus 'nobody' in music21; there are: .*bach, .*palestrina"),
         ("/no/such/place", "no such file or folder: /no/such/place"),
-        (str(SCORES / "make_golden.py"), r"make_golden.py is not a score by its suffix; right is one of: .*\.mid"),
+        (str(SCORES / "make_golden.py"), r"make_golden.py is not a score by its suffix; expected one of: .*\.mid"),
     ],
 )
 def test_wrong_sources(source: str, message: str) -> None:

@@ -36,7 +36,7 @@ def one(pitch=69, program=0, beat=0, position=0, duration=24):
 
 
 def at_120(notes, **options):
-    """Rendered at 12 steps a beat and 24 steps a second."""
+    """Rendered at 12 steps per beat and 24 steps a second."""
     return render(notes, resolution=12, tempo_qpm=120, **options).samples
 
 
@@ -176,7 +176,7 @@ def test_a_note_of_no_length_is_heard():
 
 @pytest.mark.parametrize(("start", "end"), [(24, 12), (0, 24 * 60 * 31)])
 def test_an_excerpt_that_cannot_be_played(start, end):
-    with pytest.raises(InputError, match=f"steps {start} to {end} are no excerpt .* right is 0 to 30 minutes"):
+    with pytest.raises(InputError, match=f"steps {start} to {end} are no excerpt .* expected 0 to 30 minutes"):
         at_120(one(), start=start, end=end)
 
 

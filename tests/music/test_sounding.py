@@ -29,7 +29,7 @@ def random_song(seed: int, n: int = 150) -> np.ndarray:
 
 
 def by_pairs(notes: np.ndarray) -> list[tuple[int, ...]]:
-    """The fields of `Sounding`, for the notes of one song at 12 steps a beat."""
+    """The fields of `Sounding`, for the notes of one song at 12 steps per beat."""
     onset = notes[:, 0] * 12 + notes[:, 1]
     end, pitch, index = onset + notes[:, 3], notes[:, 2], np.arange(len(notes))
 

@@ -70,7 +70,7 @@ def test_a_context_autoencoder_works_on_what_the_token_does_not_say(tmp_path):
     rest = x - context.baseline(codes)
     torch.testing.assert_close(context.encode(x, codes), plain.encode(rest))
     torch.testing.assert_close(context(x, codes), plain(rest) + context.baseline(codes))
-    with pytest.raises(InputError, match="has a token baseline; right is encode"):
+    with pytest.raises(InputError, match="has a token baseline; expected encode"):
         context.encode(x)
     context.save(tmp_path)
     metadata = json.loads((tmp_path / "cfg.json").read_text())["metadata"]
@@ -112,10 +112,10 @@ def change(**entries):
         (lambda f: save_file({"W_enc": torch.zeros(2, 2)}, f / "sae_weights.safetensors"), "has no b_enc, W_dec"),
         (lambda f: (f / "cfg.json").write_text("[]"), "holds no JSON object"),
         (change(architecture="transcoder"), "architecture is 'transcoder'; this version reads standard, gated"),
-        (change(architecture="gated"), "has no b_gate, b_mag, r_mag; right is"),
+        (change(architecture="gated"), "has no b_gate, b_mag, r_mag; expected"),
         (change(d_in=9), r"W_enc is \(10, 30\); cfg.json says \(9, 30\)"),
-        (change(d_sae=None), "d_sae is None; right is a positive integer"),
-        (change(architecture="topk", k=31), "k is 31; right is at most d_sae, 30"),
+        (change(d_sae=None), "d_sae is None; expected a positive integer"),
+        (change(architecture="topk", k=31), "k is 31; expected at most d_sae, 30"),
         (change(normalize_activations="layer_norm"), "normalize_activations is 'layer_norm'; this version reads"),
         (change(metadata={"token_baseline": "additive"}), "missing file .*token_baseline.safetensors"),
     ],

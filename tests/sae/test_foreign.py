@@ -87,10 +87,10 @@ def test_the_formats_are_told_by_their_files(tmp_path):
         assert found == wanted and foreign.find(weights) == (wanted, weights)
     assert foreign.find(tmp_path / "saelens", "saelens")[0] == "saelens"
     with pytest.raises(
-        InputError, match=r"holds no saved autoencoder; right is a folder with ae.pt \(dictionary_learning\)$"
+        InputError, match=r"holds no saved autoencoder; expected a folder with ae.pt \(dictionary_learning\)$"
     ):
         foreign.find(tmp_path / "saelens", "dictionary_learning")
-    with pytest.raises(InputError, match="missing .*nowhere; right is the folder of a saved autoencoder"):
+    with pytest.raises(InputError, match="missing .*nowhere; expected the folder of a saved autoencoder"):
         foreign.find(tmp_path / "nowhere")
     (tmp_path / "run").mkdir()
     shutil.copytree(tmp_path / "saelens", tmp_path / "run" / "sae")
@@ -213,33 +213,33 @@ DICTIONARY_LEARNING = {
     "a list": (lambda f: (f / "config.json").write_text("[]"), "dict_class is None; this version reads"),
     "no config": (lambda f: (f / "config.json").unlink(), "missing file .*config.json"),
     "a broken config": (lambda f: (f / "config.json").write_text("{"), "config.json is not valid JSON"),
-    "two numbers k": (with_trainer(k=9), "k is 8 and 9; right is one number in the state dict or in config.json"),
+    "two numbers k": (with_trainer(k=9), "k is 8 and 9; expected one number in the state dict or in config.json"),
     "k that is too large": (
         lambda f: [with_trainer(k=900)(f), with_tensors(k=torch.tensor(900))(f)],
-        "k is 900; right is 1 to 160, the number of latents",
+        "k is 900; expected 1 to 160, the number of latents",
     ),
-    "k that is no number": (
+    "k that is NaN": (
         lambda f: [with_trainer(k="8")(f), without("k")(f)],
-        "k is '8'; right is 1 to 160",
+        "k is '8'; expected 1 to 160",
     ),
     "no k": (
         lambda f: [change_json(f / "config.json", trainer={"dict_class": "AutoEncoderTopK"}), without("k")(f)],
-        "k is missing; right is one number",
+        "k is missing; expected one number",
     ),
     "a wrong shape": (
         with_tensors(**{"encoder.bias": torch.zeros(9)}),
-        r"b_enc is \(9,\); right is \(160,\), as the enc",
+        r"b_enc is \(9,\); expected \(160,\), as the enc",
     ),
     "a vector": (
         with_tensors(**{"encoder.weight": torch.zeros(9)}),
-        r"encoder's weights are \(9,\); right is two dimen",
+        r"encoder's weights are \(9,\); expected two dimen",
     ),
     "values that are none": (with_tensors(b_dec=torch.full((48,), torch.nan)), "b_.* has values that are not finite"),
     "a damaged file": (
         lambda f: (f / "ae.pt").write_bytes((f / "ae.pt").read_bytes()[:999]),
         "is not a readable state di",
     ),
-    "something else": (lambda f: torch.save([1, 2], f / "ae.pt"), "is not a state dict of tensors; right is the ae.pt"),
+    "something else": (lambda f: torch.save([1, 2], f / "ae.pt"), "is not a state dict of tensors; expected the ae.pt"),
     "broken notes": (
         lambda f: change_json(f / "config.json", music_interpret=[]),
         "noted beside the settings is no JSON",
@@ -294,16 +294,16 @@ SPARSIFY = {
         lambda f: change_json(f / "cfg.json", activation="groupmax"),
         "activation is 'groupmax'; this version rea",
     ),
-    "k too large": (lambda f: change_json(f / "cfg.json", k=161), "k is 161; right is 1 to 160"),
-    "no k": (lambda f: change_json(f / "cfg.json", k=None), "k is None; right is 1 to 160"),
+    "k too large": (lambda f: change_json(f / "cfg.json", k=161), "k is 161; expected 1 to 160"),
+    "no k": (lambda f: change_json(f / "cfg.json", k=None), "k is None; expected 1 to 160"),
     "a list": (
         lambda f: (f / "cfg.json").write_text("[]"),
-        "holds no JSON object; right is the cfg.json that sparsify",
+        "holds no JSON object; expected the cfg.json that sparsify",
     ),
     "no config": (lambda f: (f / "cfg.json").unlink(), "missing file .*cfg.json"),
     "a missing tensor": (
         lambda f: save_file({"W_dec": torch.zeros(2, 2)}, f / "sae.safetensors"),
-        "has no encoder.weight, encoder.bias, b_dec; right is",
+        "has no encoder.weight, encoder.bias, b_dec; expected",
     ),
     "damage": (lambda f: (f / "sae.safetensors").write_bytes(b"\x08" * 20), "sae.safetensors is damaged"),
     "damaged raw biases": (
@@ -312,7 +312,7 @@ SPARSIFY = {
     ),
     "other raw biases": (
         lambda f: save_file({"b_enc": torch.zeros(3)}, f / "raw_biases.safetensors"),
-        r"raw_biases.safetensors: b_enc is \(3,\); right is \(160,\)",
+        r"raw_biases.safetensors: b_enc is \(3,\); expected \(160,\)",
     ),
 }
 
@@ -334,7 +334,7 @@ SAELENS = {
     ),
     "a gated one": (
         lambda f: change_json(f / "cfg.json", architecture="gated"),
-        "has no b_gate, b_mag, r_mag; right is",
+        "has no b_gate, b_mag, r_mag; expected",
     ),
     "an old TopK": (
         lambda f: change_json(f / "cfg.json", activation_fn_str="topk"),
@@ -344,7 +344,7 @@ SAELENS = {
         lambda f: change_json(f / "cfg.json", normalize_activations="layer_norm"),
         "normalize_activations is 'layer_norm'; this version reads 'none'",
     ),
-    "k too large": (lambda f: change_json(f / "cfg.json", k=161), "k is 161; right is at most d_sae, 160"),
+    "k too large": (lambda f: change_json(f / "cfg.json", k=161), "k is 161; expected at most d_sae, 160"),
     "odd metadata": (lambda f: change_json(f / "cfg.json", metadata=[1]), "holds no JSON object of settings"),
 }
 

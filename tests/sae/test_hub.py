@@ -207,7 +207,7 @@ def test_addresses(text, parts):
 
 @pytest.mark.parametrize("text", ["hf://a", "hf://", "hf://a/b/../../etc", "hf://a/b/.git", "hf://a b/c", "hf:/a/b"])
 def test_what_is_no_address_is_refused(text):
-    with pytest.raises(InputError, match=r"is no address on the Hub; right is hf://owner/name\[@revision\]\[/folder\]"):
+    with pytest.raises(InputError, match=r"is no address on the Hub; expected hf://owner/name\[@revision\]\[/folder\]"):
         hub.fetch(text, ("cfg.json",))
 
 

@@ -11,7 +11,7 @@ from music_interpret.sae.tracking import tracked
 def test_a_tracker_that_is_not_installed(name, monkeypatch):
     monkeypatch.setitem(sys.modules, name, None)
     with (
-        pytest.raises(InputError, match=f"--tracker {name}: {name} is not installed; right is: pip install"),
+        pytest.raises(InputError, match=f"--tracker {name}: {name} is not installed; expected: pip install"),
         tracked(name, "project", "run", {Path("/tmp"): {}}),
     ):
         pass

@@ -137,11 +137,11 @@ def test_bad_input_is_told_in_one_line(toy, capsys):
     assert script.main(words) == 0
     capsys.readouterr()
     for changed, told in [
-        (words, "--overwrite trains anew"),
+        (words, "--overwrite trains again"),
         ([*words, "--seed", "1", "--resume"], "begun with --seed 0"),
         (["toy", "other", "--resume"], "no training to resume"),
         (["nothing", "ape"], "unknown dataset 'nothing'"),
-        (["toy", "ape", "--dropout", "2"], "--dropout is 2.0; right is 0 to 1"),
+        (["toy", "ape", "--dropout", "2"], "--dropout is 2.0; expected 0 to 1"),
         (["toy", "a/b"], "not a folder name"),
     ]:
         assert script.main(changed) == 2
@@ -196,5 +196,5 @@ def test_refuses_a_damaged_state(toy):
     (folder / "training" / "arguments.json").write_text(json.dumps(arguments | {"finished": False}))
     (folder / "training" / "state.safetensors").write_bytes(b"nothing")
     settings = script.config.parse(script.BaseModelConfig, [*words, "--resume"], "test")
-    with pytest.raises(InputError, match="state.safetensors is damaged .*--overwrite starts anew"):
+    with pytest.raises(InputError, match="state.safetensors is damaged .*--overwrite starts again"):
         script.train_base_model(settings)

@@ -76,7 +76,7 @@ def test_a_program_without_a_preset(font, script):
     [
         ([str(SCRIPT), "{}/out.sf3"], "is not a readable SF3 soundfont (it does not start as one)"),
         (["{}/none.sf3", "{}/out.sf3"], "missing soundfont"),
-        ([str(FONT), "{}/out.sf3", "--quality", "2"], "--quality is 2.0; right is 0 to 1"),
+        ([str(FONT), "{}/out.sf3", "--quality", "2"], "--quality is 2.0; expected 0 to 1"),
     ],
 )
 def test_bad_input_is_one_line(script, tmp_path, capsys, arguments, message):

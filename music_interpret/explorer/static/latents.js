@@ -122,7 +122,7 @@ export class Latents {
   }
 }
 
-/** Numbers before what is no number, whichever way the order goes. */
+/** Numbers before what is NaN, whichever way the order goes. */
 function compare(a, b, down) {
   const [noA, noB] = [Number.isNaN(a), Number.isNaN(b)];
   if (noA || noB) return noA - noB;

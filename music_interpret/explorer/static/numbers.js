@@ -41,7 +41,7 @@ function figures(run) {
     ["l0", "On per token (L0)", held ? fixed(held.l0, held.l0 >= 10 ? 0 : 1) : "–", on],
     ["fvu", "Variance lost (FVU)", held ? percent(held.fvu) : "–", on],
     ["recovered", "Ability kept", run.losses ? percent(run.losses.recovered_mean) : "–", run.losses ? `${run.losses.split} songs` : "not measured"],
-    ["losses", "Cost to the model", run.losses ? `${fixed(run.losses.over_clean, 3)}` : "–", run.losses ? "nats a token" : "not measured"],
+    ["losses", "Cost to the model", run.losses ? `${fixed(run.losses.over_clean, 3)}` : "–", run.losses ? "nats per token" : "not measured"],
     ["dead", "Dead", percent(1 - run.n_live / run.d_sae), `${whole(run.d_sae - run.n_live)} latents`],
     ["named", "Named", run.labelled ? percent(run.n_named / Math.max(run.n_live, 1)) : "–", run.labelled ? `${whole(run.n_named)} latents` : "not labelled"],
   ];

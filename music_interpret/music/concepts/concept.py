@@ -87,17 +87,17 @@ class Concept:
         found = np.asarray(self.compute(subject))
         if found.shape != (n,):
             raise ValueError(
-                f"concept {self.name!r} gave shape {found.shape}; right is ({n},), one value for each note"
+                f"concept {self.name!r} gave shape {found.shape}; expected ({n},), one value for each note"
             )
         if found.dtype == bool:
             if self.values:
-                raise ValueError(f"concept {self.name!r} gave booleans but names values; right are their numbers")
+                raise ValueError(f"concept {self.name!r} gave booleans but names values; expected their numbers")
             return np.where(found, 0, NONE).astype(np.int16)
         if not np.issubdtype(found.dtype, np.integer):
-            raise ValueError(f"concept {self.name!r} gave {found.dtype}; right are booleans or whole numbers")
+            raise ValueError(f"concept {self.name!r} gave {found.dtype}; expected booleans or whole numbers")
         if n and (found.min() < NONE or found.max() >= self.n_values):
             wrong = found[(found < NONE) | (found >= self.n_values)][0]
-            raise ValueError(f"concept {self.name!r} gave {wrong}; right is -1 (none) to {self.n_values - 1}")
+            raise ValueError(f"concept {self.name!r} gave {wrong}; expected -1 (none) to {self.n_values - 1}")
         return found.astype(np.int16)
 
 
@@ -124,7 +124,7 @@ def concept(
     """
     for what, value, right in (("group", group, GROUPS), ("leakage", leakage, LEAKAGES)):
         if value not in right:
-            raise ValueError(f"concept {name!r} has {what} {value!r}; right is one of {', '.join(right)}")
+            raise ValueError(f"concept {name!r} has {what} {value!r}; expected one of {', '.join(right)}")
 
     def make(compute: Callable[[Any], np.ndarray]) -> Concept:
         definition = " ".join((inspect.getdoc(compute) or "").split())

@@ -121,7 +121,7 @@ def _root(text: str, where: str) -> str:
     if fifths is None:
         return ""
     if not abs(fifths) < 60 or fifths % 1:
-        raise InputError(f"{where} is {text!r}; right is a whole number of fifths")
+        raise InputError(f"{where} is {text!r}; expected a whole number of fifths")
     return degree_name(int(fifths))
 
 
@@ -129,7 +129,7 @@ def _key_name(text: str, where: str) -> str:
     if not text:
         return ""
     if text[0].upper() not in "ABCDEFG" or text[1:].strip("#b"):
-        raise InputError(f"{where} is {text!r}; right is a note's name, of a minor key in lower case, such as F# or bb")
+        raise InputError(f"{where} is {text!r}; expected a note's name, of a minor key in lower case, such as F# or bb")
     return f"{text[0].upper()}{text[1:]} {'minor' if text[0].islower() else 'major'}"
 
 

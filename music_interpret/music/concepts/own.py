@@ -32,14 +32,14 @@ def load_concepts(path: Path, taken: set[str]) -> list[Concept]:
     concepts = _concepts_in(_run(path))
     if not concepts:
         raise InputError(
-            f"{path} makes no concept; right are functions decorated with @concept(...), see docs/concepts.md"
+            f"{path} makes no concept; expected functions decorated with @concept(...), see docs/concepts.md"
         )
     names: set[str] = set()
     for name in (concept.name for concept in concepts):
         if name in names:
-            raise InputError(f"{path} makes two concepts of the name {name!r}; right is a name for each")
+            raise InputError(f"{path} makes two concepts of the name {name!r}; expected a name for each")
         if name in taken:
-            raise InputError(f"{path}: there already is a concept of the name {name!r}; right is another name")
+            raise InputError(f"{path}: there already is a concept of the name {name!r}; expected another name")
         names.add(name)
     return concepts
 
@@ -63,7 +63,7 @@ def _run(path: Path) -> ModuleType:
     except FileNotFoundError:
         raise InputError(f"missing concept file {path}") from None
     except OSError as error:
-        raise InputError(f"concept file {path} cannot be read ({error.strerror}); right is a Python file") from None
+        raise InputError(f"concept file {path} cannot be read ({error.strerror}); expected a Python file") from None
     module = ModuleType(f"own_concepts_{path.stem}")
     module.__file__ = str(path)
     # Where dataclasses and the like look up what a module is.

@@ -42,7 +42,7 @@ def test_what_is_not_said_is_cautious() -> None:
 
 @pytest.mark.parametrize("option", ["group", "leakage"])
 def test_an_unknown_class_is_refused(option: str) -> None:
-    with pytest.raises(ValueError, match=f"concept 'x' has {option} 'secret'; right is one of "):
+    with pytest.raises(ValueError, match=f"concept 'x' has {option} 'secret'; expected one of "):
         giving([], **{option: "secret"})
 
 
@@ -61,15 +61,15 @@ def test_numbers_are_values(dtype: type) -> None:
 @pytest.mark.parametrize(
     ("found", "values", "said"),
     [
-        ([True, False], (), r"gave shape \(2,\); right is \(3,\)"),
+        ([True, False], (), r"gave shape \(2,\); expected \(3,\)"),
         ([[1], [0], [1]], ("a", "b"), r"gave shape \(3, 1\)"),
         (True, (), r"gave shape \(\)"),
         ([True, False, True], ("a", "b"), "gave booleans but names values"),
-        ([0.0, 1.0, 0.5], ("a", "b"), "gave float64; right are booleans or whole numbers"),
+        ([0.0, 1.0, 0.5], ("a", "b"), "gave float64; expected booleans or whole numbers"),
         (["a", "b", "a"], ("a", "b"), "gave <U1"),
-        ([0, 2, 1], ("a", "b"), r"gave 2; right is -1 \(none\) to 1"),
-        ([0, -2, 1], ("a", "b"), r"gave -2; right is -1 \(none\) to 1"),
-        ([0, 1, 0], (), r"gave 1; right is -1 \(none\) to 0"),
+        ([0, 2, 1], ("a", "b"), r"gave 2; expected -1 \(none\) to 1"),
+        ([0, -2, 1], ("a", "b"), r"gave -2; expected -1 \(none\) to 1"),
+        ([0, 1, 0], (), r"gave 1; expected -1 \(none\) to 0"),
     ],
 )
 def test_anything_else_is_refused(found: object, values: tuple[str, ...], said: str) -> None:

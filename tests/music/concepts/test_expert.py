@@ -322,7 +322,7 @@ def test_other_music_is_refused(tmp_path: Path) -> None:
     write_piece(tmp_path, "a", *chorale_tables())
     concept = expert_concepts(tmp_path, ["a"])[0]
     other = read_works(CORPUS / "bach" / "bwv66.6.mxl", 12, 52)[0].notes
-    with pytest.raises(InputError, match=r"a\.harmonies\.tsv is not of song 'a': \d+% of .*; right is 50%"):
+    with pytest.raises(InputError, match=r"a\.harmonies\.tsv is not of song 'a': \d+% of .*; expected 50%"):
         concept(Songs.of([other], 12, names=["a"]))
     # The same notes in two thirds of the song are enough.
     mixed = CHORALE.copy()
@@ -365,18 +365,18 @@ def other_times(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (change("quarterbeats", "one"), "row 0: quarterbeats is 'one'; right is a number"),
+        (change("quarterbeats", "one"), "row 0: quarterbeats is 'one'; expected a number"),
         (change("quarterbeats", "1/0"), "row 0: quarterbeats divides by 0"),
         (change("quarterbeats", "inf"), "row 0: quarterbeats is 'inf'"),
         (change("quarterbeats", "3/x", "notes"), "row 0: quarterbeats is 'x'"),
-        (change("midi", "C4", "notes"), "row 0: midi is 'C4'; right is a number"),
-        (change("root", "V"), "root in .* is 'V'; right is a whole number of fifths"),
+        (change("midi", "C4", "notes"), "row 0: midi is 'C4'; expected a number"),
+        (change("root", "V"), "root in .* is 'V'; expected a whole number of fifths"),
         (change("root", "0.5"), "root in .* is '0.5'"),
-        (change("globalkey", "H"), "globalkey in .* is 'H'; right is a note's name"),
-        (rewrite("\tnumeral\t", "\tnumber\t"), "has no column numeral; right is"),
-        (rewrite("quarterbeats", "beats"), "has no column quarterbeats; right is"),
+        (change("globalkey", "H"), "globalkey in .* is 'H'; expected a note's name"),
+        (rewrite("\tnumeral\t", "\tnumber\t"), "has no column numeral; expected"),
+        (rewrite("quarterbeats", "beats"), "has no column quarterbeats; expected"),
         (rewrite("\tmidi\t", "\tpitch\t", "notes"), "has no column midi"),
-        (change("voice", "1\t2"), "row 0: 30 fields; right is 29"),
+        (change("voice", "1\t2"), "row 0: 30 fields; expected 29"),
         (lambda folder: write(folder / TABLE, HARMONIES, []), "has no rows"),
         (lambda folder: (folder / TABLE).write_bytes(b""), "has no column quarterbeats"),
         (lambda folder: (folder / TABLE).write_bytes(b"\xff\xfe"), "is not a readable table"),
@@ -401,5 +401,5 @@ def test_a_missing_folder_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="missing annotation folder"):
         expert_concepts(tmp_path / "none", ["a"])
     write_piece(tmp_path, "A", sonata())
-    with pytest.raises(InputError, match=r"has a song's name; right are names of songs, such as a\.harmonies\.tsv"):
+    with pytest.raises(InputError, match=r"has a song's name; expected names of songs, such as a\.harmonies\.tsv"):
         expert_concepts(tmp_path, ["x/a"])

@@ -144,7 +144,7 @@ def test_syncopation(onset: int, duration: int, signature: tuple[int, int], sync
 
 
 def test_an_upbeat_and_numbers_of_bars_through_a_change() -> None:
-    # A quarter's upbeat, two bars of 4/4, one of 3/4 that is cut after a beat, and 3/4 anew.
+    # A quarter's upbeat, two bars of 4/4, one of 3/4 that is cut after a beat, and 3/4 again.
     songs = song([(0, 12), (12, 48), (60, 60), (108, 13), (120, 12)], [[-36, 4, 4], [108, 3, 4], [120, 3, 4]])
     assert metre.upbeat(songs).tolist() == [0, -1, -1, -1, -1]
     assert named(metre.bar_parity, songs) == ["even", "odd", "even", "odd", "even"]

@@ -96,7 +96,7 @@ def test_dataclasses_work_in_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "FILE makes no concept; right are functions decorated with @concept(...), see docs/concepts.md"),
+        ("", "FILE makes no concept; expected functions decorated with @concept(...), see docs/concepts.md"),
         (HEAD + "def broken(:\n", "FILE, line 3: SyntaxError: invalid syntax"),
         (
             "if True:\n\tx = 1\n        y = 2\n",
@@ -179,9 +179,9 @@ def test_tokens_one_song_at_a_time() -> None:
         ),
         (
             "np.ones(2, bool)",
-            r"concept 'x' gave shape \(2,\); right is \(\d+,\), one value for each note",
+            r"concept 'x' gave shape \(2,\); expected \(\d+,\), one value for each note",
         ),
-        ("songs.pitch", r"concept 'x' gave \d+; right is -1 \(none\) to 0"),
+        ("songs.pitch", r"concept 'x' gave \d+; expected -1 \(none\) to 0"),
         ("[1] / 0", r"concept 'x' failed( in song 'a')? \(FILE, line 3\): TypeError: "),
         (
             "int('one\\ntwo')",
