@@ -28,11 +28,11 @@ from _measuring import LAYER, ROOT, Own, Rounds, prepare, print_table, quiet, ru
 
 from music_interpret import activation_extraction as stage
 from music_interpret import demo, files, paths
-from music_interpret.activations.hooks import record
 from music_interpret.activations.normalization import load_normalization
-from music_interpret.activations.song_batches import padded_codes, plan_batches
+from music_interpret.activations.song_batches import padded_tokens, plan_batches
 from music_interpret.activations.store import ActivationSet, made_from, open_set
 from music_interpret.errors import InputError
+from music_interpret.models.hooks import record
 from music_interpret.models.loaded import LoadedModel
 from music_interpret.models.mmt import FEEDFORWARD_FACTOR, HEAD_DIM, MMTSizes, load_mmt, next_token_losses
 from music_interpret.music.dataset import open_dataset
@@ -104,12 +104,12 @@ class Ours:
         module = self.model.to_precision(precision)
         for batch in plan_batches(self.activations.songs.n_tokens, self.config.batch_tokens):
             with record({self.layer: self.model.layers[self.layer]}):
-                module(padded_codes(self.activations, batch).codes)
+                module(padded_tokens(self.activations, batch).codes)
         return self.activations.n_tokens
 
     def codes(self, song: int) -> torch.Tensor:
         first, count = self.activations.songs.first_token[song], self.activations.songs.n_tokens[song]
-        return torch.from_numpy(np.array(self.activations.codes[first : first + count], np.int64))[None]
+        return torch.from_numpy(np.array(self.activations.tokens[first : first + count], np.int64))[None]
 
     @torch.inference_mode()
     def all_layers(self, song: int, precision: str) -> tuple[np.ndarray, float]:
@@ -249,7 +249,7 @@ def profile(ours: Ours, precision: str) -> dict[str, float]:
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as recorded, torch.inference_mode():
         for batch in batches[:: max(1, len(batches) // 4)]:
             with record({LAYER: ours.model.layers[LAYER]}):
-                module(padded_codes(ours.activations, batch).codes)
+                module(padded_tokens(ours.activations, batch).codes)
     seconds = {event.key.removeprefix("aten::"): event.self_cpu_time_total for event in recorded.key_averages()}
     total = sum(seconds.values())
     shares = sorted(((name, value / total) for name, value in seconds.items()), key=lambda item: -item[1])

@@ -24,8 +24,8 @@ from music_interpret.features.scoring import score
 from music_interpret.features.truth import Columns, scored_columns
 from music_interpret.index import IndexConfig, build_index
 from music_interpret.music.concepts.library import BUILT_IN
-from music_interpret.music.concepts.table import ConceptTable, Sequences, concept_table
 from music_interpret.music.metres import read_metres
+from music_interpret.tokens.concept_table import ConceptTable, Sequences, concept_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +75,8 @@ def benchmark(config: Config) -> dict[str, Any]:
     first = np.append(activations.songs.first_token, activations.n_tokens)
     complete = np.ones(len(activations.songs.names), bool)
     metres = read_metres(paths.dataset_folder("m21"))
-    songs = Sequences(activations.codes, first, activations.songs.names, complete, activations.encoding(), metres)
-    n_notes = int((np.asarray(activations.codes)[:, 0] == 3).sum())
+    songs = Sequences(activations.tokens, first, activations.songs.names, complete, activations.encoding(), metres)
+    n_notes = int((np.asarray(activations.tokens)[:, 0] == 3).sum())
     torch.set_num_threads(1)
     rates = []
     for _ in range(1 if config.quick else config.rounds):

@@ -1,11 +1,10 @@
-"""Stage: record the residual stream of every token of every song.
+"""Stage: record what a model computes at some of its sites on every token of every song.
 
-Songs are encoded once, which fixes each token's id; shards are laid out at full size; then length-bucketed batches run
-through the model up to the deepest layer asked for and write their rows in place. A journal marks finished batches
-after their rows are on disk, so a killed run goes on where it was and ends with the same bytes.
+Songs are encoded once, which fixes each token's row; shards are laid out at full size; then length-bucketed batches run
+through the model up to the deepest site asked for and write their rows in place. A journal marks finished batches after
+their rows are on disk, so a killed run goes on where it was and ends with the same bytes.
 """
 
-import hashlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +14,18 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from music_interpret import __version__, files, paths
+from music_interpret import files, paths
 from music_interpret.activations import store
-from music_interpret.activations.hooks import record
-from music_interpret.activations.song_batches import SongBatch, padded_codes, plan_batches
+from music_interpret.activations.layout import lay_out, new_manifest
+from music_interpret.activations.song_batches import SongBatch, padded_tokens, plan_batches
 from music_interpret.config import positional
 from music_interpret.errors import InputError
 from music_interpret.memory import return_free_memory
 from music_interpret.models.device import DeviceName, pick_device
+from music_interpret.models.families.find import Loader, load_model
 from music_interpret.models.loaded import LoadedModel
-from music_interpret.models.mmt import load_mmt
+from music_interpret.models.site import Site, chosen_sites
 from music_interpret.music.dataset import Dataset, open_dataset
-from music_interpret.music.encoding import NOTE
 
 TRIM_EVERY = 16
 """Batches between two returns of free memory; at this number their cost is lost in the noise."""
@@ -40,8 +39,12 @@ class ExtractionConfig:
     """Folder of the data set under data/base/ (with or without _notes) and of its models under models/."""
     data_repr: str = positional()
     """Folder of the model under `models/<dataset_name>/`: ape, rpe, npe or your own."""
-    layers: tuple[int, ...]
+    layers: tuple[int, ...] | None = None
     """Sublayers whose residual stream is recorded: even = after attention, odd = after feed-forward."""
+    sites: tuple[str, ...] | None = None
+    """Sites by name, alongside or in place of --layers: resid_mid.3, resid_post.3, attn_out.3, mlp_out.3, or the dotted
+    path of any module of the model.
+    """
     dtype: Literal["float16", "float32"] = "float16"
     """dtype on disk."""
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -52,6 +55,10 @@ class ExtractionConfig:
     """Rows of one shard file."""
     device: DeviceName = "auto"
     """Where the model runs; auto takes a GPU if there is one."""
+    loader: str | None = None
+    """A model of your own: a Python file, which is run, and the function in it that loads the model, as in
+    my_model.py:load; see docs/own-model.md. Without it, the folder's files tell which family it is.
+    """
     overwrite: bool = False
     """Replace activations that were made otherwise."""
 
@@ -67,96 +74,56 @@ def extract(config: ExtractionConfig) -> Path:
     Raises:
         InputError: unknown or broken input, activations made otherwise, overflow or NaN (naming the song).
     """
+    sites = chosen_sites(config.layers, config.sites)
     dataset = open_dataset(paths.dataset_folder(config.dataset_name))
-    model = load_mmt(paths.model_folder(config.dataset_name, config.data_repr), dataset.encoding)
-    for layer in config.layers:
-        if not 0 <= layer < len(model.layers):
-            raise InputError(f"layer {layer} is out of range; expected 0 to {len(model.layers) - 1}")
+    loader = Loader.of(config.loader) if config.loader else None
+    model_folder = paths.model_folder(config.dataset_name, config.data_repr)
+    model = load_model(model_folder, dataset.folder / "notes", loader)
+    widths = {site: model.d_model if site.layer is not None and model.at(site) else model.width(site) for site in sites}
     folder = paths.activations_folder(config.dataset_name, config.data_repr)
     with tqdm(dataset.names, "encode", unit="song", leave=False) as names:
-        codes = [encode_song(dataset, model, name) for name in names]
+        songs = [encode_song(dataset, model, name) for name in names]
     with files.locked(folder, "activations"):
-        activations = _lay_out_set(config, folder, dataset, model, codes)
-        layers = [layer for layer in sorted(set(config.layers)) if not _layer_is_done(config, activations, layer)]
-        if layers:
-            _extract_layers(config, activations, model, layers)
-    done = ", ".join(str(layer) for layer in sorted(set(config.layers)))
-    print(f"activations: {activations.n_tokens:,} tokens of {len(dataset.names):,} songs, layers {done} → {folder}")
+        activations = _lay_out_set(config, folder, dataset, model, songs, loader)
+        left = {site: width for site, width in widths.items() if not _is_done(config, activations, site, width)}
+        if left:
+            _extract_sites(config, activations, model, left)
+    layers = [str(site.layer) for site in sites if site.layer is not None]
+    others = [site.name for site in sites if site.layer is None]
+    done = [f"{what} {', '.join(found)}" for what, found in (("layers", layers), ("sites", others)) if found]
+    what = f"{activations.n_tokens:,} tokens of {len(dataset.names):,} songs"
+    print(f"activations: {what}, {', '.join(done)} → {folder}")
     return folder
 
 
 def encode_song(dataset: Dataset, model: LoadedModel, name: str) -> np.ndarray:
-    """Codes of one song as the model sees it."""
-    codes = model.encode(dataset.notes(name))
-    if not (codes[:, 0] == NOTE).any():
+    """Tokens of one song as the model sees it, (n_tokens, n_fields) in the scheme's dtype."""
+    tokens = model.encode(dataset.notes(name))
+    if not len(model.scheme.decode(tokens)):
         raise InputError(f"song {name} is empty for this model: none of its notes has an instrument and beat it knows")
-    return codes
+    return tokens.astype(model.scheme.dtype, copy=False)
 
 
 def _lay_out_set(
-    config: ExtractionConfig, folder: Path, dataset: Dataset, model: LoadedModel, songs: list[np.ndarray]
+    config: ExtractionConfig,
+    folder: Path,
+    dataset: Dataset,
+    model: LoadedModel,
+    songs: list[np.ndarray],
+    loader: Loader | None,
 ) -> store.ActivationSet:
-    """Write what all layers share, or check that what is there is the same."""
-    lengths = np.array([len(codes) for codes in songs], np.int64)
+    """The store with what all sites share."""
+    lengths = np.array([len(tokens) for tokens in songs], np.int64)
     table = store.SongTable(dataset.names, np.cumsum(lengths) - lengths, lengths, np.array(dataset.splits))
-    new = {
-        "format": store.FORMAT,
-        "music_interpret": __version__,
-        "dataset_name": config.dataset_name,
-        "data_repr": config.data_repr,
-        "site": "residual",
-        "model_sha256": model.sha256,
-        "codes_sha256": _digest(songs),
-        "n_tokens": int(lengths.sum()),
-        "n_songs": len(songs),
-        "n_layers": len(model.layers),
-        "d_model": model.d_model,
-        "shard_tokens": config.shard_tokens,
-    }
-    if (folder / "manifest.json").is_file():
-        difference = _difference(folder, new, table)
-        if not difference:
-            return store.open_set(folder)
-        if not config.overwrite:
-            raise InputError(f"{folder} holds activations of {difference}; --overwrite replaces them")
-        (folder / "manifest.json").unlink()
-    for layer in folder.glob("layer_*"):
-        shutil.rmtree(layer)
-    files.write_array(folder / "codes.npy", np.concatenate(songs))
-    files.write_text(folder / "songs.csv", table.to_csv())
-    encoding = (dataset.folder / "notes" / "encoding.json").read_text(encoding="utf-8")
-    files.write_text(folder / "encoding.json", encoding)
-    files.write_json(folder / "manifest.json", new)
-    return store.open_set(folder)
+    names = {key: getattr(config, key) for key in ("dataset_name", "data_repr", "shard_tokens")}
+    manifest = new_manifest(model, songs, loader.note() if loader else None, names)
+    return lay_out(folder, manifest, model, songs, table, overwrite=config.overwrite)
 
 
-def _difference(folder: Path, new: dict[str, Any], table: store.SongTable) -> str:
-    """In what the store that is there differs from the one asked for; empty if in nothing."""
-    old = files.read_json(folder / "manifest.json")
-    meanings = {
-        "model_sha256": "another model",
-        "codes_sha256": "other songs",
-        "shard_tokens": "another --shard_tokens",
-    }
-    for key, meaning in meanings.items():
-        if old.get(key) != new[key]:
-            return meaning
-    if (folder / "songs.csv").read_text(encoding="utf-8") != table.to_csv():
-        return "songs with other names or splits"
-    return ""
-
-
-def _digest(songs: list[np.ndarray]) -> str:
-    digest = hashlib.sha256()
-    for codes in songs:
-        digest.update(codes.tobytes())
-    return digest.hexdigest()
-
-
-def _layer_meta(config: ExtractionConfig, layer: int) -> dict[str, Any]:
-    """What fixes a layer's bytes, beside the model and the songs."""
-    return {
-        "layer": layer,
+def _site_meta(config: ExtractionConfig, site: Site, width: int) -> dict[str, Any]:
+    """What fixes a site's bytes, besides the model and the songs."""
+    which = {"layer": site.layer} if site.layer is not None else {"site": site.name, "width": width}
+    return which | {
         "dtype": config.dtype,
         "precision": config.precision,
         "device": pick_device(config.device).type,
@@ -164,38 +131,39 @@ def _layer_meta(config: ExtractionConfig, layer: int) -> dict[str, Any]:
     }
 
 
-def _layer_is_done(config: ExtractionConfig, activations: store.ActivationSet, layer: int) -> bool:
-    """Whether a layer is finished; one that was begun otherwise is refused or, with --overwrite, removed."""
-    folder = activations.folder / paths.layer_name(layer)
-    meta = _layer_meta(config, layer)
-    if (folder / "layer.json").is_file():
-        old = files.read_json(folder / "layer.json")
+def _is_done(config: ExtractionConfig, activations: store.ActivationSet, site: Site, width: int) -> bool:
+    """Whether a site is finished; one that was begun otherwise is refused or, with --overwrite, removed."""
+    folder = activations.folder / site.folder
+    meta = _site_meta(config, site, width)
+    if (folder / store.SITE).is_file():
+        old = files.read_json(folder / store.SITE)
         finished = old.pop("finished", False)
         try:
-            if old != meta:
-                changed = ", ".join(f"{key} {old.get(key)!r}" for key in meta if old.get(key) != meta[key])
+            changed = ", ".join(f"{key} {old.get(key)!r}" for key in meta if old.get(key) != meta[key])
+            if changed:
                 raise InputError(f"{folder} was made with {changed}; use the same or --overwrite")
             if finished:
-                activations.layer(layer)  # a truncated shard is found here, not in a later stage
+                activations.site(site)  # a truncated shard is found here, not in a later stage
             return finished
         except InputError:
             if not config.overwrite:
                 raise
     shutil.rmtree(folder, ignore_errors=True)
-    files.write_json(folder / "layer.json", meta | {"finished": False})
+    files.write_json(folder / store.SITE, meta | {"finished": False})
     return False
 
 
-def _extract_layers(
-    config: ExtractionConfig, activations: store.ActivationSet, model: LoadedModel, layers: list[int]
+def _extract_sites(
+    config: ExtractionConfig, activations: store.ActivationSet, model: LoadedModel, widths: dict[Site, int]
 ) -> None:
-    folders = {layer: activations.folder / paths.layer_name(layer) for layer in layers}
-    n_tokens, shard_tokens = activations.n_tokens, config.shard_tokens
-    writers: dict[int, store.ShardWriter] = {}
+    """Record sites, given the widths of their vectors."""
+    folders = {site: activations.folder / site.folder for site in widths}
+    n_tokens, shard_tokens = activations.n_tokens, int(activations.manifest["shard_tokens"])
+    writers: dict[Site, store.ShardWriter] = {}
     try:
         try:
-            for layer, folder in folders.items():
-                writers[layer] = store.ShardWriter(folder, n_tokens, shard_tokens, model.d_model, config.dtype)
+            for site, folder in folders.items():
+                writers[site] = store.ShardWriter(folder, n_tokens, shard_tokens, widths[site], config.dtype)
         except OSError as error:
             raise InputError(f"{error.strerror} for {n_tokens:,} tokens: {error.filename}") from None
         _run_batches(config, activations, model, writers)
@@ -209,8 +177,8 @@ def _extract_layers(
     finally:
         for writer in writers.values():
             writer.close()
-    for layer, folder in folders.items():
-        files.write_json(folder / "layer.json", _layer_meta(config, layer) | {"finished": True})
+    for site, folder in folders.items():
+        files.write_json(folder / store.SITE, _site_meta(config, site, widths[site]) | {"finished": True})
         (folder / "progress").unlink()
 
 
@@ -218,15 +186,15 @@ def _run_batches(
     config: ExtractionConfig,
     activations: store.ActivationSet,
     model: LoadedModel,
-    writers: dict[int, store.ShardWriter],
+    writers: dict[Site, store.ShardWriter],
 ) -> None:
-    """Run every batch that a layer still lacks. `progress` holds one byte for each finished batch of a layer."""
+    """Run every batch that a site still lacks. `progress` holds one byte for each finished batch of a site."""
     device = pick_device(config.device)
-    module = model.to_precision(config.precision).to(device)
+    model.to_precision(config.precision).to(device)
     songs = activations.songs
     batches = plan_batches(songs.n_tokens, config.batch_tokens)
-    journals = {layer: activations.folder / paths.layer_name(layer) / "progress" for layer in writers}
-    done = {layer: _read_journal(path, len(batches)) for layer, path in journals.items()}
+    journals = {site: activations.folder / site.folder / "progress" for site in writers}
+    done = {site: _read_journal(path, len(batches)) for site, path in journals.items()}
     left = int(
         sum(songs.n_tokens[b.songs].sum() for i, b in enumerate(batches) if not all(d[i] for d in done.values()))
     )
@@ -234,15 +202,14 @@ def _run_batches(
     bar = tqdm(total=activations.n_tokens, initial=resumed, desc="extract", unit="token", unit_scale=True)
     with bar, torch.inference_mode():
         for number, batch in enumerate(batches):
-            lacking = [layer for layer in writers if not done[layer][number]]
+            lacking = [site for site in writers if not done[site][number]]
             if not lacking:
                 continue
-            with record({layer: model.layers[layer] for layer in lacking}) as outputs:
-                module(padded_codes(activations, batch).codes.to(device))
-            for layer in lacking:
-                _write_batch(config, songs, batch, layer, outputs[layer], writers[layer])
-                writers[layer].sync()
-                _mark(journals[layer], number)
+            outputs = model.recorded(padded_tokens(activations, batch).tokens.to(device), lacking)
+            for site in lacking:
+                _write_batch(config, songs, batch, site, outputs[site], writers[site])
+                writers[site].sync()
+                _mark(journals[site], number)
             bar.update(int(songs.n_tokens[batch.songs].sum()))
             if number % TRIM_EVERY == 0:  # every length of songs makes blocks of its own size
                 return_free_memory()
@@ -252,7 +219,7 @@ def _write_batch(
     config: ExtractionConfig,
     songs: store.SongTable,
     batch: SongBatch,
-    layer: int,
+    site: Site,
     output: torch.Tensor,
     writer: store.ShardWriter,
 ) -> None:
@@ -262,7 +229,7 @@ def _write_batch(
         if not np.isfinite(rows).all():
             cause = "NaN or infinity" if not output[row, : len(rows)].isfinite().all() else "overflow of float16"
             advice = "; try --dtype float32" if cause.startswith("overflow") else ""
-            raise InputError(f"{cause} in layer {layer} of song {songs.names[song]}{advice}")
+            raise InputError(f"{cause} in {site.title} of song {songs.names[song]}{advice}")
         writer.write(int(songs.first_token[song]), rows)
 
 

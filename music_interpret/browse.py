@@ -1,19 +1,17 @@
 """Stage: read the features of an indexed run as text (`music-interpret features`), at once: it needs no torch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from music_interpret import paths
 from music_interpret.config import positional
 from music_interpret.errors import InputError
-from music_interpret.features.index import QUANTILES, FeatureIndex, open_index
+from music_interpret.features.index import QUANTILES, FeatureIndex
 from music_interpret.features.label_words import described, followers
-from music_interpret.features.labels import FOLDER, read_labels
-from music_interpret.features.reading import examples, short_tokens, to_text
-from music_interpret.features.run import open_activations, read_training_args
+from music_interpret.features.reading import examples, to_text
+from music_interpret.runs.run import open_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,57 +44,41 @@ class BrowseConfig:
                 raise InputError(f"--{name} is {value}; expected {least} or more")
 
 
-def open_run(run: str) -> FeatureIndex:
-    """The feature index of a run, given as on the command line."""
-    folder = paths.find_run(run)
-    return open_index(folder, open_activations(folder, read_training_args(folder)))
-
-
 def browse(config: BrowseConfig) -> None:
     """Print a list of latents, or one latent's top tokens.
 
     Raises:
         InputError: no such run, latent or concept, or no index or labels.
     """
-    index = open_run(config.run)
+    run = open_run(config.run)
     if config.concept is not None:
-        print(followers(read_labels(paths.find_run(config.run)), config.concept, config.limit))
-        return
-    names = names_of(paths.find_run(config.run))
-    if config.latent is None:
-        print(list_latents(index, names, config))
+        print(followers(run.labels, config.concept, config.limit))
+    elif config.latent is None:
+        print(list_latents(run.index, run.names, config))
     else:
-        print(show_latent(index, config.latent, names, config))
+        print(show_latent(run.index, config.latent, run.names, config))
 
 
-def names_of(run: Path) -> dict[int, dict[str, Any]]:
-    """What is known of each latent's name, by its number; nothing for a run that is not labelled."""
-    if not (run / FOLDER).is_dir():
-        return {}
-    return {name["latent"]: name for name in read_labels(run).names}
-
-
-def list_latents(index: FeatureIndex, names: dict[int, dict[str, Any]], config: BrowseConfig) -> str:
+def list_latents(index: FeatureIndex, names: Mapping[int, dict[str, Any]], config: BrowseConfig) -> str:
     """A table of live latents, largest first by `config.sort`, with their names or else their top tokens in short."""
     statistics = index.statistics
     key = getattr(statistics, config.sort)
     order = np.argsort(-key, kind="stable")
     live = int((statistics.density > 0).sum())
-    encoding = index.activations.encoding()
     rows = [
         f"{live:,} of {index.d_sae:,} latents fire; by {config.sort}:",
         " latent  density      max     mean  name and top tokens",
     ]
     for latent in order[: min(config.limit, live)].tolist():
         tokens, _ = index.top(latent, 5, per_song=1)
-        words = ", ".join(short_tokens(encoding, index.activations.codes[tokens]))
+        words = ", ".join(index.activations.scheme.short(index.activations.tokens[tokens]))
         density, largest, mean = (column[latent] for column in (statistics.density, statistics.max, statistics.mean))
         name = names.get(latent, {}).get("name")
         rows.append(f"{latent:7d} {density:8.3%} {largest:8.3f} {mean:8.3f}  {f'{name}: ' if name else ''}{words}")
     return "\n".join(rows)
 
 
-def show_latent(index: FeatureIndex, latent: int, names: dict[int, dict[str, Any]], config: BrowseConfig) -> str:
+def show_latent(index: FeatureIndex, latent: int, names: Mapping[int, dict[str, Any]], config: BrowseConfig) -> str:
     """A latent's statistics, its name, and its top tokens in context."""
     token_rows, _ = index.latent(latent)
     statistics = index.statistics

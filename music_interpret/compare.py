@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from music_interpret import files, paths
 from music_interpret.config import positional
 from music_interpret.errors import InputError
-from music_interpret.features.evaluation import read_evaluation
+from music_interpret.runs.run import Run
 
 # Okabe & Ito's palette, which people with any kind of colour vision can tell apart; markers differ too.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -67,7 +67,7 @@ def compare(config: CompareConfig) -> Path:
         InputError: a run was not evaluated, or runs were evaluated on different songs.
     """
     folders = list(dict.fromkeys(paths.find_run(run) for run in config.runs))
-    evaluations = [read_evaluation(folder) for folder in folders]
+    evaluations = [Run(folder).evaluation for folder in folders]
     for folder, evaluation in zip(folders, evaluations, strict=True):
         _check_same_songs(folder, evaluation, folders[0], evaluations[0])
     points = sorted(map(point_of, folders, evaluations), key=lambda p: (line_of(p), p.l0))

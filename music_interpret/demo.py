@@ -8,17 +8,16 @@ from pathlib import Path
 
 from music_interpret import files, paths
 from music_interpret.activation_extraction import ExtractionConfig, extract
-from music_interpret.browse import open_run
 from music_interpret.errors import InputError
 from music_interpret.explore import ExploreConfig, explore
-from music_interpret.features.index import FeatureIndex
 from music_interpret.features.label_words import best_names, with_excerpts
-from music_interpret.features.labels import FOLDER, read_labels
 from music_interpret.index import IndexConfig, build_index
 from music_interpret.ingest import IngestConfig, ingest
 from music_interpret.label import LabelConfig, label
+from music_interpret.models.site import Site
 from music_interpret.music.dataset import SPLITS
 from music_interpret.preprocess import PreprocessConfig, preprocess
+from music_interpret.runs.run import Run, is_run
 from music_interpret.train import TrainConfig, train
 
 DATASET, REPR = "m21", "ape"
@@ -58,8 +57,8 @@ def demo(config: DemoConfig) -> None:
     layers = (config.layer,)
     extract(ExtractionConfig(dataset_name=DATASET, data_repr=REPR, layers=layers))
     preprocess(PreprocessConfig(dataset_name=DATASET, data_repr=REPR, layers=layers))
-    run = paths.run_folder("demo", "sae", config.layer)
-    begun = (run / "training_args.json").is_file()
+    run = paths.run_folder("demo", "sae", Site.of_layer(config.layer).folder)
+    begun = is_run(run)
     train(
         TrainConfig(
             dataset_name=DATASET,
@@ -72,8 +71,7 @@ def demo(config: DemoConfig) -> None:
     )
     if not (run / "features" / "index.json").is_file():
         build_index(IndexConfig(run=str(run)))
-    index = open_run(str(run))
-    print(labelled_features(run, index, config.features))
+    print(labelled_features(Run(run), config.features))
     print(where(run, time.monotonic() - started), flush=True)
     if config.explore and sys.stdin.isatty() and sys.stdout.isatty():
         print("\nSee and hear them:")
@@ -104,18 +102,18 @@ def hold_out_songs() -> None:
         files.write_text(folder / f"{split}-names.txt", "".join(f"{name}\n" for name in names if name in held_out))
 
 
-def labelled_features(run: Path, index: FeatureIndex, count: int) -> str:
+def labelled_features(run: Run, count: int) -> str:
     """The best labelled latents in words, with excerpts; why there are none if there are too few songs."""
-    splits = set(index.activations.songs.splits.tolist())
+    splits = set(run.activations.songs.splits.tolist())
     if missing := [split for split in SPLITS if split not in splits]:
         return f"\nToo few songs to name features: none of them is held out for {' and '.join(missing)}."
-    if not (run / FOLDER / "labels.json").is_file():
-        label(LabelConfig(run=str(run), controls=False))
-    chosen = best_names(read_labels(run).names, count)
+    if not run.labelled:
+        label(LabelConfig(run=str(run.folder), controls=False))
+    chosen = best_names(run.labels.names, count)
     if not chosen:
         return "\nNo feature's name is supported by the held-out songs; take more songs."
     head = f"The {len(chosen)} features that are best labelled (excerpts: the strongest token of each of three songs):"
-    return f"\n{head}\n\n{with_excerpts(index, chosen, EXCERPTS, CONTEXT)}"
+    return f"\n{head}\n\n{with_excerpts(run.index, chosen, EXCERPTS, CONTEXT)}"
 
 
 def where(run: Path, seconds: float) -> str:

@@ -1,7 +1,7 @@
 """Stage: how good a trained autoencoder is, what it costs its model, and what is reached without it.
 
 `evaluation.json` holds all that was measured; `compare` reads it. Definitions stand in `sae/metrics.py`,
-`sae/loss_recovered.py`, `sae/controls.py` and `sae/matching.py`.
+`interventions/loss_recovered.py`, `sae/controls.py` and `sae/matching.py`.
 """
 
 import math
@@ -13,16 +13,11 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import torch
 
-from music_interpret import __version__, files, paths
+from music_interpret import __version__, files
 from music_interpret.config import positional
 from music_interpret.errors import InputError
 from music_interpret.features.evaluation import write_evaluation
-from music_interpret.features.opened_run import OpenedRun
-from music_interpret.models.device import DeviceName, pick_device
-from music_interpret.music.dataset import Split
-from music_interpret.reinitialised import train_reinitialised
-from music_interpret.sae import controls
-from music_interpret.sae.loss_recovered import (
+from music_interpret.interventions.loss_recovered import (
     CLEAN,
     MEAN_ABLATION,
     TOTAL,
@@ -31,6 +26,11 @@ from music_interpret.sae.loss_recovered import (
     patched_losses,
     recovered,
 )
+from music_interpret.models.device import DeviceName
+from music_interpret.music.dataset import Split
+from music_interpret.reinitialised import train_reinitialised
+from music_interpret.runs.run import Run, open_run
+from music_interpret.sae import controls
 from music_interpret.sae.matching import Likeness, likeness, unit_rows
 from music_interpret.sae.metrics import Dictionary, Quality, mean_pairwise_cosine, nearest_cosines, quality_and_firing
 
@@ -79,10 +79,10 @@ class EvaluateConfig:
 
 
 class Row(NamedTuple):
-    """What was measured of one thing that can stand in a layer's place."""
+    """What was measured of one thing that can be put in the activations' place."""
 
     quality: Quality | None
-    """How well it gives back the layer's activations; None for the activations themselves."""
+    """How well it gives back the site's activations; None for the activations themselves."""
     losses: PatchedLosses
     """What it costs the model."""
 
@@ -94,20 +94,19 @@ def evaluate(config: EvaluateConfig) -> Path:
         InputError: no such run, an unfinished one, activations or a model that are not those it was trained on, a
             split without songs, or runs of different width.
     """
-    device = pick_device(config.device)
-    subject = OpenedRun.open(paths.find_run(config.run), device)
+    subject = open_run(config.run, config.device)
     if not len(subject.activations.songs.spans(config.split)):
         raise InputError(f"{subject.activations.folder} has no {config.split} songs; expected a split that has some")
-    other = OpenedRun.open(paths.find_run(config.against), device) if config.against else None
-    if other and other.autoencoder.d_in != subject.autoencoder.d_in:
-        widths = f"{subject.autoencoder.d_in} and {other.autoencoder.d_in}"
+    other = open_run(config.against, config.device) if config.against else None
+    if other and other.sae.d_in != subject.sae.d_in:
+        widths = f"{subject.sae.d_in} and {other.sae.d_in}"
         raise InputError(f"the runs' activations are {widths} wide; expected two runs of the same width")
-    with files.locked(subject.run, "this run"):
+    with files.locked(subject.folder, "this run"):
         rows, living = measure(subject, config, with_controls=config.controls)
         if config.reinitialised:
             rows = _with_reinitialised(rows, subject, config)
         stability = _stability(subject, other, living, config.split) if other else None
-        path = write_evaluation(subject.run, _result(subject, config, rows, stability))
+        path = write_evaluation(subject.folder, _result(subject, config, rows, stability))
     print(table(subject, config.split, rows))
     if stability:
         print(_stability_line(stability))
@@ -116,52 +115,51 @@ def evaluate(config: EvaluateConfig) -> Path:
 
 
 @torch.no_grad()
-def measure(subject: OpenedRun, config: EvaluateConfig, *, with_controls: bool) -> tuple[dict[str, Row], torch.Tensor]:
+def measure(subject: Run, config: EvaluateConfig, *, with_controls: bool) -> tuple[dict[str, Row], torch.Tensor]:
     """Rows of the table by name, and which latents fire on some token of the split, bool (d_sae,)."""
     spans = subject.activations.songs.spans(config.split)
-    measured = quality_and_firing(subject.rows(spans), subject.autoencoder)
+    measured = quality_and_firing(subject.rows.rows(spans), subject.sae)
     assert measured is not None
     qualities: dict[str, Quality | None] = {CLEAN: None, SAE: measured[0]}
     others = _others(subject, measured[0].l0 if with_controls else None)
-    ablations = {MEAN_ABLATION: subject.mean, ZERO_ABLATION: torch.zeros_like(subject.mean)}
+    mean = subject.rows.mean
+    ablations = {MEAN_ABLATION: mean, ZERO_ABLATION: torch.zeros_like(mean)}
     constants = {name: controls.NoLatents(_constant(value)) for name, value in ablations.items()}
     for name, dictionary in (others | constants).items():
-        found = quality_and_firing(subject.rows(spans), dictionary)
+        found = quality_and_firing(subject.rows.rows(spans), dictionary)
         qualities[name] = found[0] if found else None
     losses = patched_losses(
-        subject.model(config.precision),
-        subject.number,
-        subject.songs(config.split, config.batch_tokens),
-        subject.mean,
-        {SAE: subject.autoencoder, **others},
+        subject.load_model(config.precision),
+        subject.site,
+        subject.rows.songs(config.split, config.batch_tokens),
+        mean,
+        {SAE: subject.sae, **others},
     )
     return {name: Row(qualities[name], losses[name]) for name in losses}, measured[1].counts > 0
 
 
 def _constant(value: torch.Tensor) -> Callable[[int, Any], torch.Tensor]:
-    return lambda n, _codes: value.expand(n, -1)
+    return lambda n, _tokens: value.expand(n, -1)
 
 
-def _others(subject: OpenedRun, l0: float | None) -> dict[str, Dictionary]:
-    """What stands beside the autoencoder: its token baseline, and controls if they have an L0 to match."""
-    autoencoder, baseline = subject.autoencoder, subject.autoencoder.baseline
+def _others(subject: Run, l0: float | None) -> dict[str, Dictionary]:
+    """What is measured alongside the autoencoder: its token baseline, and controls if they have an L0 to match."""
+    autoencoder, baseline, rows = subject.sae, subject.sae.baseline, subject.rows
     found: dict[str, Dictionary] = {}
     if baseline is not None:
-        found[BASELINE] = controls.NoLatents(lambda _n, codes: baseline(codes))
+        found[BASELINE] = controls.NoLatents(lambda _n, tokens: baseline(tokens))
     if l0 is not None:
-        seed = int(subject.args["arguments"].get("seed", 0))
-        k = controls.coefficients_for(l0, autoencoder.d_sae)
-        scale = torch.from_numpy(subject.normalization.scale).to(subject.device)
-        found["pca"] = controls.pca(subject.fitting_rows(), subject.mean, k)
-        found["random"] = controls.random_directions(subject.mean, k, seed)
-        found["untrained"] = controls.untrained(subject.fitting_rows(), subject.mean, scale, autoencoder.d_sae, k, seed)
+        seed, mean, d_sae = subject.settings.seed, rows.mean, autoencoder.d_sae
+        k = controls.coefficients_for(l0, d_sae)
+        found["pca"] = controls.pca(rows.fitting_rows(), mean, k)
+        found["random"] = controls.random_directions(mean, k, seed)
+        found["untrained"] = controls.untrained(rows.fitting_rows(), mean, rows.scale, d_sae, k, seed)
     return found
 
 
-def _with_reinitialised(rows: dict[str, Row], subject: OpenedRun, config: EvaluateConfig) -> dict[str, Row]:
+def _with_reinitialised(rows: dict[str, Row], subject: Run, config: EvaluateConfig) -> dict[str, Row]:
     """The rows with that of the autoencoder trained on the re-initialised model, measured on that model."""
-    run = train_reinitialised(subject.args, subject.activations, subject.layer, subject.normalization.kind)
-    measured, _ = measure(OpenedRun.open(run, subject.device), config, with_controls=False)
+    measured, _ = measure(train_reinitialised(subject, config.device), config, with_controls=False)
     return rows | {REINITIALISED: measured[SAE]}
 
 
@@ -180,17 +178,17 @@ class Stability(NamedTuple):
     """Of as many random directions as there are living latents: what chance gives."""
 
 
-def _stability(subject: OpenedRun, other: OpenedRun, living: torch.Tensor, split: Split) -> Stability:
-    measured = quality_and_firing(other.rows(other.activations.songs.spans(split)), other.autoencoder)
+def _stability(subject: Run, other: Run, living: torch.Tensor, split: Split) -> Stability:
+    measured = quality_and_firing(other.rows.rows(other.activations.songs.spans(split)), other.sae)
     if measured is None:
         raise InputError(f"{other.activations.folder} has no {split} songs; expected a split that has some")
-    first, second = subject.autoencoder.W_dec, other.autoencoder.W_dec
+    first, second = subject.sae.W_dec, other.sae.W_dec
     first_living, second_living = first[living].cpu(), second[measured[1].counts > 0].cpu()
     generator = torch.Generator().manual_seed(0)
     drawn = [torch.randn(living.shape, generator=generator) for living in (first_living, second_living)]
     return Stability(
-        str(other.run),
-        files.sha256(other.run / "sae" / "sae_weights.safetensors"),
+        str(other.folder),
+        other.sae_sha256,
         likeness(first.cpu(), second.cpu()),
         likeness(first_living, second_living),
         likeness(*drawn),
@@ -198,10 +196,10 @@ def _stability(subject: OpenedRun, other: OpenedRun, living: torch.Tensor, split
 
 
 def _result(
-    subject: OpenedRun, config: EvaluateConfig, rows: Mapping[str, Row], stability: Stability | None
+    subject: Run, config: EvaluateConfig, rows: Mapping[str, Row], stability: Stability | None
 ) -> dict[str, Any]:
     """The content of `evaluation.json`."""
-    arguments, songs = subject.args["arguments"], subject.activations.songs
+    settings, songs = subject.settings, subject.activations.songs
     result = {
         "music_interpret": __version__,
         "torch": torch.__version__,
@@ -209,19 +207,20 @@ def _result(
         "precision": config.precision,
         "split": config.split,
         "n_songs": int((songs.splits == config.split).sum()),
-        "sae_sha256": files.sha256(subject.run / "sae" / "sae_weights.safetensors"),
-        "activations": subject.args["activations"],
-        "dataset_name": arguments["dataset_name"],
-        "data_repr": arguments["data_repr"],
-        "layer": subject.number,
-        "architecture": arguments.get("architecture", "relu"),
-        "token_baseline": subject.autoencoder.baseline is not None,
-        "d_sae": subject.autoencoder.d_sae,
+        "sae_sha256": subject.sae_sha256,
+        "activations": settings.made_from,
+        "dataset_name": settings.dataset_name,
+        "data_repr": settings.data_repr,
+        "layer": subject.site.layer,
+        "site": subject.site.name,
+        "architecture": settings.architecture,
+        "token_baseline": subject.sae.baseline is not None,
+        "d_sae": subject.sae.d_sae,
         "rows": rows,
-        "decoder_cosines": _decoder_cosines(subject.autoencoder.W_dec),
+        "decoder_cosines": _decoder_cosines(subject.sae.W_dec),
         "against": stability,
     }
-    if subject.autoencoder.baseline is not None:
+    if subject.sae.baseline is not None:
         by_name = [rows[name].losses.loss for name in (SAE, CLEAN, BASELINE)]
         result["recovered_baseline"] = recovered(*by_name)
     return result
@@ -240,13 +239,13 @@ def _decoder_cosines(directions: torch.Tensor) -> dict[str, Any]:
     }
 
 
-def table(subject: OpenedRun, split: str, rows: Mapping[str, Row]) -> str:
+def table(subject: Run, split: str, rows: Mapping[str, Row]) -> str:
     """The rows as text, nats and recovery against mean ablation first."""
-    arguments, quality = subject.args["arguments"], rows[SAE].quality
+    settings, quality = subject.settings, rows[SAE].quality
     assert quality is not None
     lines = [
-        f"{subject.run}: layer {subject.number} of {arguments['dataset_name']} {arguments['data_repr']}, "
-        f"{subject.autoencoder.d_sae:,} latents; {quality.n_tokens:,} tokens of {split} songs",
+        f"{subject.folder}: {subject.site.title} of {settings.dataset_name} {settings.data_repr}, "
+        f"{subject.sae.d_sae:,} latents; {quality.n_tokens:,} tokens of {split} songs",
         f"{'':23}     L0     FVU  nats/token  over clean  vs mean  vs zero      KL    dead",
     ]
     for name in LABELS:

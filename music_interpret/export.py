@@ -2,20 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
-
-from music_interpret import paths
 from music_interpret.config import positional
 from music_interpret.errors import InputError
-from music_interpret.features import labels, neuronpedia
-from music_interpret.features.atlas import atlas_of
-from music_interpret.features.index import FeatureIndex, open_index
-from music_interpret.features.run import open_activations, read_training_args
-from music_interpret.music.encoding import FIELDS
+from music_interpret.features import neuronpedia
+from music_interpret.runs.run import Run, open_run
 from music_interpret.sae import foreign
-from music_interpret.sae.autoencoder import BASELINE, SparseAutoencoder
+from music_interpret.sae.autoencoder import BASELINE
 from music_interpret.sae.foreign import Format
 
 
@@ -47,12 +41,11 @@ def export(config: ExportConfig) -> Path:
         InputError: no such run, an unfinished one, a kind that the format does not have, no index where features are
             wanted, or the folder is in use.
     """
-    run = paths.find_run(config.run)
-    args = read_training_args(run)
-    autoencoder = SparseAutoencoder.load(run / "sae")
-    folder = Path(config.output) if config.output else run / "export" / config.format
+    run = open_run(config.run)
+    autoencoder = run.sae
+    folder = Path(config.output) if config.output else run.folder / "export" / config.format
     if config.format == "neuronpedia":
-        return _export_features(run, args, autoencoder, folder, config.overwrite)
+        return _export_features(run, folder, config.overwrite)
     _check_room(folder, run, config.overwrite, "the autoencoder in it")
     reader = foreign.export(autoencoder, config.format, folder)
     sizes = f"{autoencoder.d_in} dimensions, {autoencoder.d_sae:,} latents"
@@ -64,42 +57,34 @@ def export(config: ExportConfig) -> Path:
     return folder
 
 
-def _export_features(
-    run: Path, args: dict[str, Any], autoencoder: SparseAutoencoder, folder: Path, overwrite: bool
-) -> Path:
+def _export_features(run: Run, folder: Path, overwrite: bool) -> Path:
     """Write what neuronpedia imports below `folder`, and return the run's own folder there."""
     if folder.is_file():
         raise InputError(f"{folder} is a file; expected a folder for --output")
-    index = open_index(run, open_activations(run, args))
-    names = labels.read_labels(run).names if (run / labels.FOLDER).exists() else None
-    place = neuronpedia.place_of(args["arguments"])
+    index = run.index
+    names = run.labels.names if run.labelled else None
+    place = neuronpedia.place_of(run.settings.arguments, run.site)
     folder = folder / place.model_id / place.source_id
     _check_room(folder, run, overwrite, "what is there of this run")
-    decoder = autoencoder.W_dec.detach().float().cpu().numpy()
-    written = neuronpedia.write(folder, index, decoder, place, names=names, effects=_effects(index))
+    effects = run.effects
+    logits = neuronpedia.Logits.of(effects, run.activations.scheme) if effects else None
+    decoder = run.sae.W_dec.detach().float().cpu().numpy()
+    written = neuronpedia.write(folder, index, decoder, place, names=names, effects=logits)
     print(
         f"neuronpedia: {written.features:,} features, {written.activations:,} activations, "
         f"{written.explanations:,} explanations → {folder}"
     )
     if names is None:
-        print(f"note: the run has no labels, so its features have no explanations; run: music-interpret label {run}")
+        print(
+            "note: the run has no labels, so its features have no explanations; "
+            f"run: music-interpret label {run.folder}"
+        )
     return folder
 
 
-def _effects(index: FeatureIndex) -> neuronpedia.Effects:
-    """What each latent adds to the logits of the model's output words, for one unit of activation."""
-    atlas, encoding = atlas_of(index), index.activations.encoding()
-    words = [
-        f"{field}={word}"
-        for field, size in zip(FIELDS, atlas.n_codes.tolist(), strict=True)
-        for word in encoding.words(field)[:size]
-    ]
-    return neuronpedia.Effects(atlas.effects.astype(np.float32), words)
-
-
-def _check_room(folder: Path, run: Path, overwrite: bool, replaced: str) -> None:
+def _check_room(folder: Path, run: Run, overwrite: bool, replaced: str) -> None:
     """Refuse a folder that holds something, and the run's own."""
-    if folder.resolve() == (run / "sae").resolve():
+    if folder.resolve() == (run.folder / "sae").resolve():
         raise InputError(f"{folder} is the run's own autoencoder; expected another --output")
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; expected a folder for --output")

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from music_interpret import __version__, files, paths
-from music_interpret.activations.store import ActivationSet, LayerActivations, made_from, open_set
+from music_interpret.activations.store import ActivationSet, SiteActivations, made_from, open_set
 from music_interpret.config import as_dict, positional
 from music_interpret.errors import InputError
+from music_interpret.models.site import Site, chosen_sites
 from music_interpret.sae import foreign, hub
 from music_interpret.sae.autoencoder import SparseAutoencoder
 from music_interpret.sae.foreign import Format
@@ -27,8 +28,10 @@ class ImportConfig:
     """First folder of the run under reports/: a series of experiments."""
     experiment_name: str
     """Second folder of the run: one experiment."""
-    layer: int
+    layer: int | None = None
     """Layer that it reads; it must have been extracted."""
+    site: str | None = None
+    """Site by name, such as mlp_out.2, in place of --layer."""
     format: Literal["auto", "saelens", "dictionary_learning", "sparsify"] = "auto"
     """Which library saved it; auto tells by its files."""
     overwrite: bool = False
@@ -42,19 +45,20 @@ def import_sae(config: ImportConfig) -> Path:
         InputError: no autoencoder, a damaged one or one that cannot be expressed here, activations that are missing or
             do not fit it, or the run folder exists.
     """
-    folder = paths.run_folder(config.series_name, config.experiment_name, config.layer)
+    site = _site(config)
+    folder = paths.run_folder(config.series_name, config.experiment_name, site.folder)
     activations = open_set(
         paths.activations_folder(config.dataset_name, config.data_repr), config.dataset_name, config.data_repr
     )
-    layer = activations.layer(config.layer)
+    opened = activations.site(site)
     wanted = None if config.format == "auto" else config.format
     source = hub.fetch(config.path, foreign.FILES) if config.path.startswith("hf://") else Path(config.path)
     known, weights = foreign.find(source, wanted)
     autoencoder = foreign.load(weights, known)
-    _check_fit(autoencoder, activations, weights)
+    _check_fit(autoencoder, activations, opened, weights)
     if (folder / "training_args.json").is_file() and not config.overwrite:
         raise InputError(f"run {folder} exists; --overwrite replaces it, or take another name")
-    args = _training_args(config, autoencoder, activations, layer, known, weights)
+    args = _training_args(config, autoencoder, activations, opened, known, weights)
     with files.locked(folder, "this run"):
         if config.overwrite:
             files.clear_folder(folder)
@@ -65,18 +69,29 @@ def import_sae(config: ImportConfig) -> Path:
     return folder
 
 
-def _check_fit(autoencoder: SparseAutoencoder, activations: ActivationSet, weights: Path) -> None:
-    """Refuse an autoencoder that does not take this store's activations or codes."""
-    if autoencoder.d_in != activations.d_model:
+def _site(config: ImportConfig) -> Site:
+    """The one site that is named."""
+    sites = chosen_sites(
+        None if config.layer is None else (config.layer,), None if config.site is None else (config.site,)
+    )
+    if len(sites) > 1:
+        raise InputError("--layer and --site name two sites; expected one")
+    return sites[0]
+
+
+def _check_fit(
+    autoencoder: SparseAutoencoder, activations: ActivationSet, site: SiteActivations, weights: Path
+) -> None:
+    """Refuse an autoencoder that does not take this site's activations or this store's tokens."""
+    if autoencoder.d_in != site.width:
         raise InputError(
-            f"{weights} takes {autoencoder.d_in} dimensions; the activations in {activations.folder} have "
-            f"{activations.d_model}"
+            f"{weights} takes {autoencoder.d_in} dimensions; the activations in {site.folder} have {site.width}"
         )
-    n_codes = activations.encoding().n_codes
-    if autoencoder.baseline is not None and autoencoder.baseline.sizes != n_codes:
+    sizes = activations.scheme.sizes
+    if autoencoder.baseline is not None and autoencoder.baseline.sizes != sizes:
         raise InputError(
-            f"the token baseline beside {weights} has {autoencoder.baseline.sizes} codes a field; those of "
-            f"{activations.folder} are {n_codes}"
+            f"the token baseline beside {weights} has {autoencoder.baseline.sizes} values per field; those of "
+            f"{activations.folder} are {sizes}"
         )
 
 
@@ -84,7 +99,7 @@ def _training_args(
     config: ImportConfig,
     autoencoder: SparseAutoencoder,
     activations: ActivationSet,
-    layer: LayerActivations,
+    site: SiteActivations,
     known: Format,
     weights: Path,
 ) -> dict[str, Any]:
@@ -93,8 +108,10 @@ def _training_args(
     return {
         "music_interpret": __version__,
         # The seed draws the controls that `evaluate` puts beside the autoencoder.
-        "arguments": arguments | {"architecture": autoencoder.kind, "d_sae": autoencoder.d_sae, "seed": 0},
-        "activations": made_from(activations, layer),
+        "arguments": arguments
+        | {"architecture": autoencoder.kind, "d_sae": autoencoder.d_sae, "seed": 0}
+        | {"layer": site.site.layer, "site": site.site.name},
+        "activations": made_from(activations, site),
         "activations_folder": activations.folder.name,
         "imported": {"format": known, "weights_sha256": files.sha256(weights)},
     }

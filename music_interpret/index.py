@@ -1,4 +1,4 @@
-"""Stage: one pass over a layer's activations that ties every latent of a run to the tokens that fire it."""
+"""Stage: one pass over a site's activations that ties every latent of a run to the tokens that fire it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,14 +7,12 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from music_interpret import __version__, files, paths
-from music_interpret.activations.store import ActivationSet, LayerActivations
+from music_interpret import __version__, files
 from music_interpret.config import positional
 from music_interpret.errors import InputError
 from music_interpret.features import index as feature_index
-from music_interpret.features.run import open_activations, read_training_args
-from music_interpret.models.device import DeviceName, pick_device
-from music_interpret.sae.autoencoder import SparseAutoencoder
+from music_interpret.models.device import DeviceName
+from music_interpret.runs.run import Run, open_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,21 +37,14 @@ def build_index(config: IndexConfig) -> Path:
     Raises:
         InputError: no such run, an unfinished one, or activations that are not those it was trained on.
     """
-    run = paths.find_run(config.run)
-    args = read_training_args(run)
-    autoencoder = SparseAutoencoder.load(run / "sae")
-    activations = open_activations(run, args)
-    layer = activations.layer(int(args["arguments"]["layer"]))
-    folder = run / "features"
-    meta = {
-        "music_interpret": __version__,
-        "sae_sha256": files.sha256(run / "sae" / "sae_weights.safetensors"),
-        "layer": layer.meta["layer"],
-    } | activations.identity
-    with files.locked(run, "this run"):
-        chunks = _chunks(config, activations, layer, autoencoder)
-        feature_index.build(folder, chunks, autoencoder.d_sae, activations.n_tokens, meta)
-    index = feature_index.open_index(run, activations)
+    run = open_run(config.run, config.device)
+    autoencoder, activations = run.sae, run.activations
+    which = {"layer": run.site.layer} if run.site.layer is not None else {"site": run.site.name}
+    meta = {"music_interpret": __version__, "sae_sha256": run.sae_sha256} | which | activations.identity
+    folder = run.folder / feature_index.FOLDER
+    with files.locked(run.folder, "this run"):
+        feature_index.build(folder, _chunks(run, config.batch_tokens), autoencoder.d_sae, activations.n_tokens, meta)
+    index = run.index
     live = int((index.statistics.density > 0).sum())
     print(
         f"index: {len(index.values):,} firings of {live:,} live latents ({index.d_sae:,} in all) "
@@ -62,19 +53,17 @@ def build_index(config: IndexConfig) -> Path:
     return folder
 
 
-def _chunks(
-    config: IndexConfig, activations: ActivationSet, layer: LayerActivations, autoencoder: SparseAutoencoder
-) -> Iterator[feature_index.Chunk]:
-    device = pick_device(config.device)
-    autoencoder.to(device)
+def _chunks(run: Run, batch_tokens: int) -> Iterator[feature_index.Chunk]:
+    activations, autoencoder, site = run.activations, run.sae, run.activations.site(run.site)
     bar = tqdm(total=activations.n_tokens, desc="index", unit="token", unit_scale=True)
     with bar, torch.inference_mode():
-        for first in range(0, activations.n_tokens, config.batch_tokens):
-            last = min(first + config.batch_tokens, activations.n_tokens)
-            rows = layer.read(first, last)
-            codes = None if autoencoder.baseline is None else torch.tensor(activations.codes[first:last], device=device)
-            z = autoencoder.encode(torch.tensor(rows, device=device).float(), codes)
-            yield feature_index.Chunk.of(first, z.cpu().numpy())
+        for first in range(0, activations.n_tokens, batch_tokens):
+            last = min(first + batch_tokens, activations.n_tokens)
+            rows = torch.tensor(site.read(first, last), device=run.device).float()
+            tokens = None
+            if autoencoder.baseline is not None:
+                tokens = torch.tensor(activations.tokens[first:last], device=run.device)
+            yield feature_index.Chunk.of(first, autoencoder.encode(rows, tokens).cpu().numpy())
             bar.update(len(rows))
 
 

@@ -27,12 +27,12 @@ from music_interpret import __version__, files, paths
 from music_interpret.config import as_dict, positional
 from music_interpret.errors import InputError
 from music_interpret.music.dataset import JOURNAL, MANIFEST, SPLITS
-from music_interpret.music.encoding import mmt_encoding
 from music_interpret.music.metres import METRES, write_metres
 from music_interpret.music.score_metres import Stretch
 from music_interpret.music.score_readers import Answer, read_scores
 from music_interpret.music.score_sources import ScoreFile, find_scores, listing_sha256
 from music_interpret.music.scores import polyphony
+from music_interpret.tokens.mmt_tables import mmt_encoding
 
 MIN_POLYPHONY = 0.1
 """A song is polyphonic if two notes or more sound in this share of its sounding time."""

@@ -13,25 +13,26 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from music_interpret import __version__, files, paths
+from music_interpret import __version__, files
 from music_interpret.config import as_dict, positional
 from music_interpret.errors import InputError
 from music_interpret.features.control_firings import control_encoders, firings_of
 from music_interpret.features.firings import Firings
-from music_interpret.features.index import FeatureIndex, open_index
+from music_interpret.features.index import FeatureIndex
 from music_interpret.features.label_tables import write_labels
 from music_interpret.features.labelling import Corpus, Labelled, label_latents
-from music_interpret.features.opened_run import OpenedRun
 from music_interpret.features.sequences import sequences_of
 from music_interpret.features.truth import scored_columns
-from music_interpret.models.device import DeviceName, pick_device
+from music_interpret.models.device import DeviceName
 from music_interpret.music.concepts.concept import Concept
 from music_interpret.music.concepts.expert import expert_concepts
-from music_interpret.music.concepts.library import BUILT_IN
 from music_interpret.music.concepts.own import load_concepts
-from music_interpret.music.concepts.table import concept_table
 from music_interpret.music.dataset import SPLITS
 from music_interpret.reinitialised import train_reinitialised
+from music_interpret.runs.run import Run, open_run
+from music_interpret.tokens.concept_table import concept_table
+from music_interpret.tokens.concepts import library
+from music_interpret.tokens.scheme import TokenScheme
 
 SAE, REINITIALISED = "sae", "reinitialised"
 CONTROL_TOKENS = 2**15
@@ -74,26 +75,26 @@ def label(config: LabelConfig) -> Path:
     Raises:
         InputError: no such run, no index, a concept file or annotations that do not work, or a split without songs.
     """
-    subject = OpenedRun.open(paths.find_run(config.run), pick_device(config.device))
-    index = open_index(subject.run, subject.activations)
+    subject = open_run(config.run, config.device)
+    index = subject.index
     for split in SPLITS:
         if not len(subject.activations.songs.spans(split)):
             raise InputError(f"{subject.activations.folder} has no {split} songs; labels need train, valid and test")
     corpus = open_corpus(subject, config)
-    with files.locked(subject.run, "this run"):
+    with files.locked(subject.folder, "this run"):
         labelled = label_latents(_all_firings(index), corpus, what=TITLES[SAE], seed=config.seed)
         summaries = {SAE: labelled.summary} | _control_summaries(subject, corpus, config, _l0(index))
-        folder = write_labels(subject.run, labelled, _meta(subject, corpus, config, summaries))
+        folder = write_labels(subject.folder, labelled, _meta(subject, corpus, config, summaries))
     print(table(subject, summaries))
     print(f"label: {_told(labelled)} → {folder}")
     return folder
 
 
-def open_corpus(subject: OpenedRun, config: LabelConfig) -> Corpus:
+def open_corpus(subject: Run, config: LabelConfig) -> Corpus:
     """The run's songs with the values of all concepts."""
     activations, songs = subject.activations, subject.activations.songs
-    sequences = sequences_of(activations, subject.args)
-    concepts = _concepts(config, songs.names)
+    sequences = sequences_of(activations)
+    concepts = _concepts(config, sequences.scheme, songs.names)
     with tqdm(total=activations.n_tokens, desc="concepts", unit="token", unit_scale=True, leave=False) as bar:
         values = concept_table(concepts, sequences, progress=bar.update)
     spans: dict[str, np.ndarray] = {split: songs.spans(split) for split in SPLITS}
@@ -104,8 +105,8 @@ def open_corpus(subject: OpenedRun, config: LabelConfig) -> Corpus:
     return Corpus(values, columns, spans, sequences.first_token)
 
 
-def _concepts(config: LabelConfig, names: Sequence[str]) -> list[Concept]:
-    found = list(BUILT_IN)
+def _concepts(config: LabelConfig, scheme: TokenScheme, names: Sequence[str]) -> list[Concept]:
+    found = list(library(scheme))
     if config.annotations is not None:
         found += expert_concepts(Path(config.annotations), names)
     if config.concepts is not None:
@@ -121,22 +122,21 @@ def _l0(index: FeatureIndex) -> float:
     return len(index.values) / max(index.activations.n_tokens, 1)
 
 
-def _control_summaries(subject: OpenedRun, corpus: Corpus, config: LabelConfig, l0: float) -> dict[str, Any]:
+def _control_summaries(subject: Run, corpus: Corpus, config: LabelConfig, l0: float) -> dict[str, Any]:
     """Set-level numbers of the controls by name."""
     found: dict[str, Any] = {}
     if config.controls:
         capped = corpus._replace(spans=corpus.spans | {"train": _spread(corpus.spans["train"], corpus.song_first)})
         spans = np.concatenate(list(capped.spans.values()))
         spans = spans[np.argsort(spans[:, 0])]
-        for name, encode, n_latents in control_encoders(subject, l0):
-            firings = firings_of(subject, encode, n_latents, spans)
+        encoders = control_encoders(subject.rows, subject.sae, l0=l0, seed=subject.settings.seed)
+        for name, encode, n_latents in encoders:
+            firings = firings_of(subject.rows, encode, n_latents, spans)
             found[name] = label_latents(firings, capped, what=TITLES[name], seed=config.seed).summary
     if config.reinitialised:
-        run = train_reinitialised(subject.args, subject.activations, subject.layer, subject.normalization.kind)
-        other = OpenedRun.open(run, subject.device)
-        encoder, d_sae = other.autoencoder.encode, other.autoencoder.d_sae
+        other = train_reinitialised(subject, config.device)
         everything = np.array([[0, subject.activations.n_tokens]])
-        firings = firings_of(other, encoder, d_sae, everything)
+        firings = firings_of(other.rows, other.sae.encode, other.sae.d_sae, everything)
         found[REINITIALISED] = label_latents(firings, corpus, what=TITLES[REINITIALISED], seed=config.seed).summary
     return found
 
@@ -149,14 +149,15 @@ def _spread(spans: np.ndarray, song_first: np.ndarray) -> np.ndarray:
     return np.stack([song_first[songs], song_first[songs + 1]], axis=1)
 
 
-def _meta(subject: OpenedRun, corpus: Corpus, config: LabelConfig, summaries: dict[str, Any]) -> dict[str, Any]:
+def _meta(subject: Run, corpus: Corpus, config: LabelConfig, summaries: dict[str, Any]) -> dict[str, Any]:
     """The content of labels.json."""
     return {
         "music_interpret": __version__,
-        "sae_sha256": files.sha256(subject.run / "sae" / "sae_weights.safetensors"),
-        "activations": subject.args["activations"],
-        "layer": subject.number,
-        "token_baseline": subject.autoencoder.baseline is not None,
+        "sae_sha256": subject.sae_sha256,
+        "activations": subject.settings.made_from,
+        "layer": subject.site.layer,
+        "site": subject.site.name,
+        "token_baseline": subject.sae.baseline is not None,
         "arguments": as_dict(config),
         "concepts": [
             {key: getattr(concept, key) for key in ("name", "group", "leakage", "definition", "reference", "values")}
@@ -166,11 +167,11 @@ def _meta(subject: OpenedRun, corpus: Corpus, config: LabelConfig, summaries: di
     }
 
 
-def table(subject: OpenedRun, summaries: dict[str, Any]) -> str:
+def table(subject: Run, summaries: dict[str, Any]) -> str:
     """The set-level numbers as text; `context` concepts are those that a token does not state itself."""
     first = summaries[SAE]
     lines = [
-        f"{subject.run}: {first['n_columns']:,} concept values; {first['n_test_tokens']:,} tokens of "
+        f"{subject.folder}: {first['n_columns']:,} concept values; {first['n_test_tokens']:,} tokens of "
         f"{first['n_test_songs']:,} test songs",
         f"{'':32}   live   named  context   F1>0.5   coverage  context  beyond identity   probe k=5  top-20",
     ]

@@ -48,29 +48,34 @@ def layer_name(layer: int) -> str:
     return f"layer_{layer:03d}"
 
 
-def run_folder(series_name: str, experiment_name: str, layer: int) -> Path:
-    """`reports/<series>/<experiment>/layer_007`: everything of one trained SAE."""
+def run_folder(series_name: str, experiment_name: str, site_folder: str) -> Path:
+    """`reports/<series>/<experiment>/<site>`, such as layer_007: everything of one trained SAE."""
     for option, value in (("series_name", series_name), ("experiment_name", experiment_name)):
         if not value or value.startswith(".") or "/" in value or "\\" in value:
             raise InputError(f"--{option} {value!r} is not a folder name: use letters, digits, '-', '_' and '.'")
-    return home() / "reports" / series_name / experiment_name / layer_name(layer)
+    return home() / "reports" / series_name / experiment_name / site_folder
+
+
+def all_runs() -> list[Path]:
+    """Folders of all trained SAEs under `reports/`, sorted."""
+    return sorted(p.parent for p in (home() / "reports").glob("*/*/*/training_args.json"))
 
 
 def find_run(run: str) -> Path:
-    """The folder of one trained SAE: the path itself, below the root or below `reports/`, with or without its layer.
+    """The folder of one trained SAE: the path itself, below the root or below `reports/`, with or without its site.
 
-    A folder that holds exactly one `layer_*` stands for that one.
+    A folder that holds exactly one run stands for that one.
     """
     for root in (Path(), home(), home() / "reports"):
         folder = root / run
         if (folder / "training_args.json").is_file():
             return folder
-        layers = sorted(p.parent for p in folder.glob("layer_*/training_args.json"))
-        if len(layers) == 1:
-            return layers[0]
-        if layers:
-            names = ", ".join(str(p) for p in layers)
-            raise InputError(f"run {str(run)!r} holds several layers; name one of: {names}")
+        sites = sorted(p.parent for p in folder.glob("*/training_args.json"))
+        if len(sites) == 1:
+            return sites[0]
+        if sites:
+            names = ", ".join(str(p) for p in sites)
+            raise InputError(f"run {str(run)!r} holds several sites; name one of: {names}")
     reports = home() / "reports"
-    known = sorted(str(p.parent) for p in reports.glob("*/*/layer_*/training_args.json"))
+    known = list(map(str, all_runs()))
     raise unknown("run", run, known, reports)

@@ -1,4 +1,4 @@
-"""Stage: statistics of a layer's activations, from which normalisation follows.
+"""Stage: statistics of a site's activations, from which normalisation follows.
 
 One streaming pass in float64 over the train songs. Activations are not copied: later stages normalise on the fly, and
 a saved sparse autoencoder has it folded into its weights.
@@ -19,30 +19,33 @@ from music_interpret.activations.normalization import (
     save_normalization,
     stream_statistics,
 )
-from music_interpret.activations.store import LayerActivations, made_from, open_set, shard_path
+from music_interpret.activations.store import SiteActivations, made_from, open_set, shard_path
 from music_interpret.config import positional
 from music_interpret.errors import InputError
+from music_interpret.models.site import chosen_sites
 
 CHUNK_TOKENS = 16384
 
 
 @dataclass(frozen=True, kw_only=True)
 class PreprocessConfig:
-    """Take the statistics that normalise a layer's activations."""
+    """Take the statistics that normalise a site's activations."""
 
     dataset_name: str = positional()
     """Folder of the data set under data/base/ (with or without _notes)."""
     data_repr: str = positional()
     """Folder of the model under `models/<dataset_name>/`."""
-    layers: tuple[int, ...]
+    layers: tuple[int, ...] | None = None
     """Layers to take statistics of; they must have been extracted."""
+    sites: tuple[str, ...] | None = None
+    """Sites by name, such as mlp_out.2, alongside or in place of --layers."""
     normalization: NormalizationKind = "zscore"
     """zscore: zero mean and unit variance in each dimension; scalar: one factor that makes the mean norm √d_model;
     none.
     """
     materialize: bool = False
-    """Also write the normalised activations as layer_*/processed/shard_*.npy, for other tools; no stage here reads
-    them.
+    """Also write the normalised activations as processed/shard_*.npy in each site's folder, for other tools; no stage
+    here reads them.
     """
 
 
@@ -54,40 +57,40 @@ def preprocess(config: PreprocessConfig) -> None:
     """
     folder = paths.activations_folder(config.dataset_name, config.data_repr)
     activations = open_set(folder, config.dataset_name, config.data_repr)
-    layers = {layer: activations.layer(layer) for layer in sorted(set(config.layers))}
+    sites = [activations.site(site) for site in chosen_sites(config.layers, config.sites)]
     spans = activations.songs.spans("train")
     if not len(spans):
         raise InputError(f"{folder} has no train songs to take statistics of; add songs or change the name lists")
-    for number, layer in layers.items():
-        bar = tqdm(total=int(np.diff(spans).sum()), desc=f"statistics of layer {number}", unit="token", unit_scale=True)
-        with bar:
-            statistics = stream_statistics(_chunks(layer, spans, bar))
-        save_normalization(layer.folder, config.normalization, statistics, made_from(activations, layer))
+    for site in sites:
+        what = f"statistics of {site.site.title}"
+        with tqdm(total=int(np.diff(spans).sum()), desc=what, unit="token", unit_scale=True) as bar:
+            statistics = stream_statistics(_chunks(site, spans, bar))
+        save_normalization(site.folder, config.normalization, statistics, made_from(activations, site))
         if config.materialize:
-            _materialize(layer, Normalization.of(config.normalization, statistics))
+            _materialize(site, Normalization.of(config.normalization, statistics))
         print(
-            f"layer {number}: {config.normalization} from {statistics.n_tokens:,} train tokens, "
-            f"mean norm {statistics.mean_norm:.3f} → {layer.folder / 'normalization.json'}"
+            f"{site.site.title}: {config.normalization} from {statistics.n_tokens:,} train tokens, "
+            f"mean norm {statistics.mean_norm:.3f} → {site.folder / 'normalization.json'}"
         )
 
 
-def _chunks(layer: LayerActivations, spans: np.ndarray, bar: tqdm) -> Iterator[np.ndarray]:
+def _chunks(site: SiteActivations, spans: np.ndarray, bar: tqdm) -> Iterator[np.ndarray]:
     for start, stop in spans:
         for first in range(start, stop, CHUNK_TOKENS):
-            chunk = layer.read(first, min(first + CHUNK_TOKENS, stop))
+            chunk = site.read(first, min(first + CHUNK_TOKENS, stop))
             yield chunk
             bar.update(len(chunk))
 
 
-def _materialize(layer: LayerActivations, normalization: Normalization) -> None:
-    """Write every shard normalised, in the layer's own dtype."""
-    shutil.rmtree(layer.folder / "processed", ignore_errors=True)
+def _materialize(site: SiteActivations, normalization: Normalization) -> None:
+    """Write every shard normalised, in the site's own dtype."""
+    shutil.rmtree(site.folder / "processed", ignore_errors=True)
     try:
-        with tqdm(layer.shards, "materialize", unit="shard") as shards:
+        with tqdm(site.shards, "materialize", unit="shard") as shards:
             for number, shard in enumerate(shards):
-                _write_shard(shard_path(layer.folder, number, "processed"), shard, normalization)
+                _write_shard(shard_path(site.folder, number, "processed"), shard, normalization)
     except BaseException:
-        shutil.rmtree(layer.folder / "processed", ignore_errors=True)
+        shutil.rmtree(site.folder / "processed", ignore_errors=True)
         raise
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from music_interpret import __version__, files, paths
+from music_interpret import __version__, files
 from music_interpret.config import option, positional
 from music_interpret.errors import InputError
 from music_interpret.explorer import bundle
@@ -25,6 +25,7 @@ from music_interpret.explorer.opened import Explored
 from music_interpret.explorer.overview import overview
 from music_interpret.features.label_words import best_names
 from music_interpret.music import sound
+from music_interpret.runs.run import open_run
 
 CHOICE = re.compile(r"best:[1-9]\d*|named|\d+(,\d+)*")
 MOST_EXAMPLES = 50
@@ -67,11 +68,11 @@ def report(config: ReportConfig) -> Path:
     Raises:
         InputError: no such run or latent, no index, or no labels where names are wanted.
     """
-    run = paths.find_run(config.run)
-    output = Path(config.output) if config.output else run / "report.html"
+    run = open_run(config.run)
+    output = Path(config.output) if config.output else run.folder / "report.html"
     if output.is_dir():
         raise InputError(f"{output} is a folder; expected a file for --output")
-    explored = Explored.open(run)
+    explored = Explored(run)
     latents, choice = chosen(explored, config.latents)
     shown: list[dict[str, Any]] = []
     heard: dict[str, str] = {}
@@ -94,7 +95,7 @@ def report(config: ReportConfig) -> Path:
 def chosen(explored: Explored, latents: str) -> tuple[list[int], str]:
     """The latents that `--latents` means, and a sentence that says which they are."""
     live = np.flatnonzero(explored.index.statistics.density > 0)
-    names = list(explored.names.values())
+    names = list(explored.run.names.values())
     kind, _, count = latents.partition(":")
     if kind == "best":
         found = [name["latent"] for name in best_names(names, int(count))]
@@ -111,7 +112,7 @@ def chosen(explored: Explored, latents: str) -> tuple[list[int], str]:
             )
         named.sort(key=lambda name: -name["mcc_interval"][0])
         return [name["latent"] for name in named], f"all {len(named)} named latents, the best first"
-    found = list(dict.fromkeys(explored.check_latent(int(word)) for word in latents.split(",")))
+    found = list(dict.fromkeys(explored.run.check_latent(int(word)) for word in latents.split(",")))
     return found, f"{len(found)} of {len(live):,} live latents"
 
 

@@ -1,10 +1,11 @@
-"""Stage: train sparse autoencoders on the activations of one or several layers.
+"""Stage: train sparse autoencoders on the activations of one or several sites.
 
-Several values of `--alpha` or `--k`, and several layers, are trained in one pass over the data, each in a run folder
+Several values of `--alpha` or `--k`, and several sites, are trained in one pass over the data, each in a run folder
 of its own (see `sae/training_run.py` for what that holds).
 """
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,12 +16,13 @@ import torch
 from torch import Tensor
 
 from music_interpret import __version__, files, paths
-from music_interpret.activations.batches import ShuffledBatches, labelled_rows, sequential_batches
-from music_interpret.activations.normalization import Normalization, load_normalization
-from music_interpret.activations.store import ActivationSet, LayerActivations, made_from, open_set
+from music_interpret.activations.batches import ShuffledBatches
+from music_interpret.activations.site_rows import SiteRows
+from music_interpret.activations.store import ActivationSet, open_set
 from music_interpret.config import as_dict, positional
 from music_interpret.errors import InputError
 from music_interpret.models.device import DeviceName, pick_device
+from music_interpret.models.site import Site, chosen_sites
 from music_interpret.sae import token_baseline
 from music_interpret.sae.architectures import ARCHITECTURES, ArchitectureName
 from music_interpret.sae.autoencoder import SparseAutoencoder
@@ -37,12 +39,12 @@ MEASURED_TOKENS = 8192
 ALPHAS: dict[str, float] = {"relu": 1e-2, "gated": 1e-2, "jumprelu": 1.0}
 SPARSITY_WARMUPS: dict[str, float] = {"relu": 0.1, "gated": 0.1, "jumprelu": 0.3}
 # Values that do not belong to the run: how it is gone about, and what a sweep shares.
-NOT_ARGUMENTS = ("resume", "overwrite", "layers", "tracker")
+NOT_ARGUMENTS = ("resume", "overwrite", "layers", "sites", "tracker")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """Train sparse autoencoders on the activations of one or several layers."""
+    """Train sparse autoencoders on the activations of one or several sites."""
 
     dataset_name: str = positional()
     """Folder of the data set under data/base/ (with or without _notes)."""
@@ -52,15 +54,17 @@ class TrainConfig:
     """First folder of the run under reports/: a series of experiments."""
     experiment_name: str
     """Second folder of the run: one experiment. Several values of alpha or k are put behind it: name-k16, name-k32."""
-    layers: tuple[int, ...]
+    layers: tuple[int, ...] | None = None
     """Layers to train on, one autoencoder each; they must have been extracted and preprocessed."""
+    sites: tuple[str, ...] | None = None
+    """Sites by name, such as mlp_out.2, alongside or in place of --layers."""
     architecture: ArchitectureName = "topk"
     """relu and gated are made sparse by a penalty (alpha), the others by how many latents may fire (k): topk on each
     token, batchtopk and matryoshka on average, jumprelu on average by a penalty.
     """
     token_baseline: Literal["none", "additive"] = "additive"
-    """additive: take off what a token's own six fields say (one trained vector for each value), so that latents are
-    left to say what the model made of the context.
+    """additive: subtract what a token's own fields say (one trained vector for each value), so that latents are left to
+    say what the model made of the context.
     """
     d_sae: int = 2048
     """Number of latents."""
@@ -109,7 +113,7 @@ class TrainConfig:
     seed: int = 0
     """Fixes the initial weights and the order of the tokens."""
     buffer_tokens: int = 4_194_304
-    """Tokens held in memory for shuffling, over all layers; a larger set is shuffled in buffers of this size."""
+    """Tokens held in memory for shuffling, over all sites; a larger set is shuffled in buffers of this size."""
     window_tokens: int = 50_000
     """Tokens without firing after which a latent counts as dead; overactive ones are counted over as many."""
     log_every: int = 50
@@ -196,16 +200,16 @@ class TrainConfig:
 
 
 class _Plan(NamedTuple):
-    """One autoencoder of a sweep: its layer, its sparsity and its folder."""
+    """One autoencoder of a sweep: its site, its sparsity and its folder."""
 
-    layer: int
+    site: Site
     alpha: float
     k: float
     folder: Path
 
 
 def train(config: TrainConfig) -> list[Path]:
-    """Run the stage and return the run folders, layer by layer.
+    """Run the stage and return the run folders, site by site.
 
     Raises:
         InputError: something before this stage is missing or does not fit, a run folder exists, or a loss diverged.
@@ -213,11 +217,12 @@ def train(config: TrainConfig) -> list[Path]:
     activations = open_set(
         paths.activations_folder(config.dataset_name, config.data_repr), config.dataset_name, config.data_repr
     )
-    opened = {layer: _open_layer(config, activations, layer) for layer in sorted(set(config.layers))}
-    pick_device(config.device)
-    plans = _plans(config)
+    device = pick_device(config.device)
+    sites = chosen_sites(config.layers, config.sites)
+    opened = {site: SiteRows.open(activations, site, device) for site in sites}
+    plans = _plans(config, sites)
     for plan in plans:
-        _check_run_folder(config, plan.folder, _training_args(config, activations, opened[plan.layer][0], plan))
+        _check_run_folder(config, plan.folder, _training_args(config, opened[plan.site], plan))
     with contextlib.ExitStack() as held:
         for plan in plans:
             held.enter_context(files.locked(plan.folder, "this run"))
@@ -225,23 +230,23 @@ def train(config: TrainConfig) -> list[Path]:
                 files.clear_folder(plan.folder)
         unfinished = [plan for plan in plans if not (config.resume and _is_finished(plan.folder))]
         if unfinished:
-            _train(config, _prepare(config, activations, opened, unfinished))
+            _train(config, _Preparation(config, activations, opened, unfinished).sweep(unfinished))
     return [plan.folder for plan in plans]
 
 
-def _plans(config: TrainConfig) -> list[_Plan]:
-    """Every layer with every value of alpha and k."""
+def _plans(config: TrainConfig, sites: Sequence[Site]) -> list[_Plan]:
+    """Every site with every value of alpha and k."""
     knobs = ARCHITECTURES[config.architecture].knobs
     alphas = config.alpha or (ALPHAS.get(config.architecture, 0.0),)
     ks = config.k or ((float(min(32, config.d_sae)),) if "k" in knobs else (0.0,))
     plans = []
-    for layer in sorted(set(config.layers)):
+    for site in sites:
         for alpha in alphas:
             for k in ks:
                 name = config.experiment_name
                 name += f"-alpha{alpha:g}" if len(alphas) > 1 else ""
                 name += f"-k{k:g}" if len(ks) > 1 else ""
-                plans.append(_Plan(layer, alpha, k, paths.run_folder(config.series_name, name, layer)))
+                plans.append(_Plan(site, alpha, k, paths.run_folder(config.series_name, name, site.folder)))
     return plans
 
 
@@ -256,16 +261,7 @@ def _is_finished(folder: Path) -> bool:
     return finished
 
 
-def _open_layer(config: TrainConfig, activations: ActivationSet, layer: int) -> tuple[LayerActivations, Normalization]:
-    opened = activations.layer(layer)
-    names = f"{config.dataset_name} {config.data_repr} --layers {layer}"
-    command = f"python3 -m music_interpret.preprocess {names}"
-    return opened, load_normalization(opened.folder, made_from(activations, opened), command)
-
-
-def _training_args(
-    config: TrainConfig, activations: ActivationSet, layer: LayerActivations, plan: _Plan
-) -> dict[str, Any]:
+def _training_args(config: TrainConfig, rows: SiteRows, plan: _Plan) -> dict[str, Any]:
     """What a run writes down of itself: arguments, data and version."""
     knobs = ARCHITECTURES[config.architecture].knobs
     own = replace(config, experiment_name=plan.folder.parent.name)
@@ -273,21 +269,22 @@ def _training_args(
     arguments |= {"alpha": plan.alpha if "alpha" in knobs else None, "k": plan.k if "k" in knobs else None}
     return {
         "music_interpret": __version__,
-        "arguments": arguments | {"layer": plan.layer},
-        "activations": made_from(activations, layer),
-        "activations_folder": paths.activations_folder(config.dataset_name, config.data_repr).name,
+        "arguments": arguments | {"layer": plan.site.layer, "site": plan.site.name},
+        "activations": rows.made_from,
+        "activations_folder": rows.activations.folder.name,
     }
 
 
-def config_of(args: dict[str, Any], **changes: Any) -> TrainConfig:
-    """The config that trains the run of a `training_args.json` again, with changes.
+def config_of(arguments: dict[str, Any], **changes: Any) -> TrainConfig:
+    """The config that trains a run again, from the arguments in its `training_args.json`, with changes.
 
     Raises:
         InputError: the run was trained by another version, with other arguments.
     """
-    arguments = dict(args["arguments"])
+    arguments = dict(arguments)
     try:
-        arguments["layers"] = (arguments.pop("layer"),)
+        layer, site = arguments.pop("layer"), arguments.pop("site", None)
+        arguments |= {"sites": (site,)} if layer is None else {"layers": (layer,)}
         for name in ("alpha", "k"):
             arguments[name] = None if arguments[name] is None else (arguments[name],)
         arguments["prefixes"] = None if arguments["prefixes"] is None else tuple(arguments["prefixes"])
@@ -318,53 +315,54 @@ class _Preparation:
     """What the runs of one call start from: batches, normalisation, token baselines, and how they are measured."""
 
     def __init__(
-        self,
-        config: TrainConfig,
-        activations: ActivationSet,
-        opened: dict[int, tuple[LayerActivations, Normalization]],
-        plans: list[_Plan],
+        self, config: TrainConfig, activations: ActivationSet, opened: dict[Site, SiteRows], plans: list[_Plan]
     ) -> None:
         self.config, self.activations = config, activations
-        self.device = pick_device(config.device)
-        self.layers = {plan.layer: opened[plan.layer][0] for plan in plans}
-        self.normalizations = {plan.layer: opened[plan.layer][1] for plan in plans}
+        self.sites = {plan.site: opened[plan.site] for plan in plans}
         self.batches = ShuffledBatches(
-            self.layers,
+            {site: rows.site for site, rows in self.sites.items()},
             activations.songs.spans("train"),
             batch_size=config.batch_size,
             seed=config.seed,
-            buffer_tokens=config.buffer_tokens // len(self.layers),
+            buffer_tokens=config.buffer_tokens // len(self.sites),
         )
-        self.codes = np.array(activations.codes) if config.token_baseline != "none" else None
-        self.tables: dict[int, Tensor] = {}
+        self.tokens = np.array(activations.tokens) if config.token_baseline != "none" else None
+        self.tables: dict[Site, Tensor] = {}
+
+    def sweep(self, plans: list[_Plan]) -> Sweep:
+        """All the planned runs at their start."""
+        normalizations = {site: rows.normalization for site, rows in self.sites.items()}
+        device = next(iter(self.sites.values())).device
+        return Sweep([self.run(plan) for plan in plans], self.batches, normalizations, self.tokens, device)
 
     def run(self, plan: _Plan) -> TrainingRun:
         """One planned run at its start."""
-        config = self.config
+        config, rows = self.config, self.sites[plan.site]
         return TrainingRun(
             plan.folder,
-            _training_args(config, self.activations, self.layers[plan.layer], plan),
+            _training_args(config, rows, plan),
             self._trainer(plan),
-            self.normalizations[plan.layer],
-            partial(self._quality, plan.layer),
+            plan.site,
+            rows.normalization,
+            partial(self._quality, rows),
             batch_size=self.batches.batch_size,
             log_every=config.log_every,
             checkpoint_every=config.checkpoint_every,
         )
 
     def _trainer(self, plan: _Plan) -> Trainer:
-        config = self.config
+        config, rows = self.config, self.sites[plan.site]
         parameters = ARCHITECTURES[config.architecture].initial(
-            self.activations.d_model,
+            rows.site.width,
             config.d_sae,
             encoder_bias=config.encoder_bias,
             encoder_scale=config.encoder_scale,
             generator=torch.Generator().manual_seed(config.seed),
         )
-        baseline = self._baseline(plan.layer)
+        baseline = self._baseline(rows)
         if baseline is None:
             # The decoder's bias starts at the mean, and the encoder reads what deviates from it.
-            normalization = self.normalizations[plan.layer]
+            normalization = rows.normalization
             parameters["b_dec"] = torch.from_numpy((normalization.mean - normalization.shift) * normalization.scale)
             for name in {"b_enc", "b_gate", "b_mag"} & parameters.keys():
                 parameters[name] -= parameters["b_dec"] @ parameters["W_enc"]
@@ -391,38 +389,22 @@ class _Preparation:
             aux_weight=config.aux_weight,
             window_tokens=config.window_tokens,
         )
-        on_device = {name: tensor.to(self.device) for name, tensor in parameters.items()}
+        on_device = {name: tensor.to(rows.device) for name, tensor in parameters.items()}
         return Trainer(config.architecture, on_device, objective, hyperparameters, baseline)
 
-    def _baseline(self, layer: int) -> TokenBaseline | None:
-        """The layer's token baseline in normalised space, fitted once for all its runs."""
-        if self.codes is None:
+    def _baseline(self, rows: SiteRows) -> TokenBaseline | None:
+        """The site's token baseline in normalised space, fitted once for all its runs."""
+        if self.tokens is None:
             return None
-        sizes = self.activations.encoding().n_codes
-        if layer not in self.tables:
-            spans, normalization = self.activations.songs.spans("train"), self.normalizations[layer]
-            batches = sequential_batches(self.layers[layer], spans, MEASURED_TOKENS)
-            codes = self.codes
-            self.tables[layer] = token_baseline.fit(
-                ((codes[first:last], normalization.apply(rows.numpy())) for first, last, rows in batches), sizes
-            )
-        return TokenBaseline(self.tables[layer].clone(), sizes).to(self.device)
+        scheme, site = self.activations.scheme, rows.site.site
+        if site not in self.tables:
+            batches = rows.normalized(self.activations.songs.spans("train"), MEASURED_TOKENS)
+            self.tables[site] = token_baseline.fit(batches, scheme.sizes)
+        return TokenBaseline(self.tables[site].clone(), scheme.sizes, scheme.field_names).to(rows.device)
 
-    def _quality(self, layer: int, autoencoder: SparseAutoencoder, split: Any) -> Quality | None:
+    def _quality(self, rows: SiteRows, autoencoder: SparseAutoencoder, split: Any) -> Quality | None:
         spans = self.activations.songs.spans(split)
-        rows = labelled_rows(self.layers[layer], self.activations, spans, MEASURED_TOKENS, self.device)
-        return quality(rows, autoencoder.to(self.device))
-
-
-def _prepare(
-    config: TrainConfig,
-    activations: ActivationSet,
-    opened: dict[int, tuple[LayerActivations, Normalization]],
-    plans: list[_Plan],
-) -> Sweep:
-    """All the planned runs at their start."""
-    made = _Preparation(config, activations, opened, plans)
-    return Sweep([made.run(plan) for plan in plans], made.batches, made.normalizations, made.codes, made.device)
+        return quality(rows.rows(spans, MEASURED_TOKENS), autoencoder.to(rows.device))
 
 
 @torch.no_grad()
@@ -440,7 +422,7 @@ def _train(config: TrainConfig, sweep: Sweep) -> None:
             failures = sweep.loop()
         for run in sweep.runs:
             if run.n_done == run.n_steps:
-                print(f"layer {run.layer}: {run.finish()} → {run.folder}")
+                print(f"{run.site.title}: {run.finish()} → {run.folder}")
     if failures:
         raise InputError("; ".join(failures))
 

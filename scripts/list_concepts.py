@@ -7,7 +7,9 @@ from pathlib import Path
 
 from music_interpret.files import write_text
 from music_interpret.music.concepts.concept import GROUPS, Concept
-from music_interpret.music.concepts.library import BUILT_IN
+from music_interpret.tokens.concepts import library
+from music_interpret.tokens.mmt import MMTScheme
+from music_interpret.tokens.mmt_tables import mmt_encoding
 
 PAGE = Path(__file__).parents[1] / "docs" / "concepts.md"
 BEGIN, END = "<!-- concepts: written by scripts/list_concepts.py -->", "<!-- end of concepts -->"
@@ -24,9 +26,10 @@ def values_of(concept: Concept) -> str:
 
 def tables() -> str:
     """A table for each group."""
+    scheme = MMTScheme.from_json(mmt_encoding(), "the authors' table")
     blocks = []
     for group in GROUPS:
-        mine = [concept for concept in BUILT_IN if concept.group == group]
+        mine = [concept for concept in library(scheme) if concept.group == group]
         if mine:
             lines = [
                 f"### {group}",

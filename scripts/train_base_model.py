@@ -40,11 +40,14 @@ from music_interpret.errors import InputError
 from music_interpret.ingest import MIN_POLYPHONY
 from music_interpret.interrupts import held_back
 from music_interpret.models.device import DeviceName, pick_device
-from music_interpret.models.mmt import MMT, MMTSizes, next_token_losses, to_authors_names
+from music_interpret.models.mmt import MMT, next_token_losses
+from music_interpret.models.mmt_names import to_authors_names
+from music_interpret.models.mmt_sizes import MMTSizes
 from music_interpret.music.dataset import Dataset, Split, open_dataset
-from music_interpret.music.encoding import FIELDS, Encoding
 from music_interpret.music.notes import BEAT, PITCH
 from music_interpret.music.scores import polyphony
+from music_interpret.tokens import mmt as tokens
+from music_interpret.tokens.mmt import FIELDS, MMTScheme
 
 PROG = "python3 scripts/train_base_model.py"
 PITCH_SHIFTS = np.arange(-5, 7)
@@ -188,9 +191,9 @@ def cropped(notes: np.ndarray, max_notes: int, max_beat: int, rng: np.random.Gen
 class TrainingSongs:
     """Notes of the train songs, in memory; a step's batch is a function of the seed and the step."""
 
-    def __init__(self, settings: BaseModelConfig, encoding: Encoding, songs: list[np.ndarray]) -> None:
-        self.settings, self.encoding, self.songs = settings, encoding, songs
-        polyphonic = np.array([polyphony(notes, encoding.resolution) >= MIN_POLYPHONY for notes in songs])
+    def __init__(self, settings: BaseModelConfig, scheme: MMTScheme, songs: list[np.ndarray]) -> None:
+        self.settings, self.scheme, self.songs = settings, scheme, songs
+        polyphonic = np.array([polyphony(notes, scheme.resolution) >= MIN_POLYPHONY for notes in songs])
         self.weights = np.where(polyphonic, settings.polyphonic_share, 1 - settings.polyphonic_share)
         if polyphonic.any() and not polyphonic.all():
             self.weights /= np.where(polyphonic, polyphonic.sum(), (~polyphonic).sum())
@@ -217,7 +220,7 @@ class TrainingSongs:
         return notes[: np.searchsorted(notes[:, BEAT], settings.max_beat)]
 
     def encode(self, notes: np.ndarray) -> np.ndarray:
-        return self.encoding.encode(notes, max_beat=self.settings.max_beat, max_length=self.settings.max_seq_len)
+        return self.scheme.encode(notes, self.settings.sizes().limits)
 
 
 @dataclass
@@ -240,18 +243,18 @@ class Training:
     def __init__(
         self,
         settings: BaseModelConfig,
-        encoding: Encoding,
+        scheme: MMTScheme,
         songs: dict[Split, list[np.ndarray]],
         folder: Path,
         arguments: dict[str, Any],
     ) -> None:
         self.settings, self.folder, self.arguments = settings, folder, arguments
-        self.songs = TrainingSongs(settings, encoding, songs["train"])
+        self.songs = TrainingSongs(settings, scheme, songs["train"])
         codes = [self.songs.encode(notes) for notes in songs["valid"][: settings.valid_songs]]
         plan = plan_batches(np.array([len(song) for song in codes]), settings.batch_tokens)
         self.valid = [Batch.of([codes[number] for number in batch.songs]) for batch in plan]
         torch.manual_seed(settings.seed)
-        model = MMT(settings.sizes(), encoding.n_codes, settings.dropout)
+        model = MMT(settings.sizes(), scheme.sizes, settings.dropout)
         for weight in model.embeddings.parameters():
             nn.init.kaiming_normal_(weight)  # as in x-transformers 0.25.9, which the authors trained with
         self.device = pick_device(settings.device)
@@ -414,7 +417,7 @@ def train_base_model(settings: BaseModelConfig) -> Path:
         "songs": {f"{split}_sha256": digest(notes) for split, notes in songs.items()},
     }
     if not (settings.resume and is_finished(folder, arguments)):
-        training = Training(settings, dataset.encoding, songs, folder, arguments)
+        training = Training(settings, tokens.load(dataset.folder / "notes"), songs, folder, arguments)
         with files.locked(folder, "this model"):
             if settings.overwrite:
                 shutil.rmtree(folder / "training", ignore_errors=True)

@@ -10,13 +10,16 @@ from music_interpret.features.firings import Firings
 from music_interpret.features.index import Chunk
 from music_interpret.features.labelling import Corpus
 from music_interpret.features.truth import scored_columns
-from music_interpret.music.concepts.library import BUILT_IN
-from music_interpret.music.concepts.table import Sequences, concept_table
-from music_interpret.music.encoding import Encoding, mmt_encoding
 from music_interpret.music.score_sources import find_scores
 from music_interpret.music.scores import Work, read_works
+from music_interpret.tokens.concept_table import concept_table
+from music_interpret.tokens.concepts import library
+from music_interpret.tokens.mmt import MMTScheme
+from music_interpret.tokens.mmt_tables import mmt_encoding
+from music_interpret.tokens.scheme import Limits
+from music_interpret.tokens.sequences import Sequences
 
-ENCODING = Encoding.from_json(mmt_encoding(), "mmt_encoding()")
+ENCODING = MMTScheme.from_json(mmt_encoding(), "mmt_encoding()")
 
 
 @functools.cache
@@ -30,12 +33,12 @@ def chorales(count: int) -> tuple[Work, ...]:
 def corpus_of(count: int) -> Corpus:
     """That many chorales with every built-in concept, three in five for training, one in five for valid and test."""
     works = chorales(count)
-    codes = [ENCODING.encode(work.notes, max_beat=128, max_length=512) for work in works]
+    codes = [ENCODING.encode(work.notes, Limits(512, 128)) for work in works]
     first = np.cumsum([0, *map(len, codes)])
     names = [str(i) for i in range(count)]
     metres = {name: work.metres for name, work in zip(names, works, strict=True) if work.metres}
     songs = Sequences(np.concatenate(codes), first, names, np.ones(count, bool), ENCODING, metres)
-    table = concept_table(BUILT_IN, songs)
+    table = concept_table(library(ENCODING), songs)
     splits = np.array(["train", "valid", "train", "test", "train"])[np.arange(count) % 5]
     spans = np.stack([first[:-1], first[1:]], axis=1)
     by_split = {split: spans[splits == split] for split in ("train", "valid", "test")}

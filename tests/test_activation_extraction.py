@@ -10,11 +10,9 @@ from conftest import GOLDEN, spawn, tree
 
 from music_interpret import files
 from music_interpret.activation_extraction import ExtractionConfig, extract
-from music_interpret.activations.hooks import record
 from music_interpret.activations.song_batches import plan_batches
 from music_interpret.activations.store import open_set
-from music_interpret.models.mmt import load_mmt
-from music_interpret.music.dataset import open_dataset
+from music_interpret.models.site import Site
 
 STORE = "data/activations/sod_{}_residual"
 
@@ -37,7 +35,7 @@ def test_every_token_of_every_song_is_the_original_implementations(home, command
             real = min(length, 95)  # the golden file leaves the last position out
             expected = golden[f"resid_{layer:03d}"][row, :real]
             np.testing.assert_allclose(rows[first : first + real], expected, atol=1e-4, rtol=0)
-            np.testing.assert_array_equal(activations.codes[first : first + length], golden["codes"][row, :length])
+            np.testing.assert_array_equal(activations.tokens[first : first + length], golden["codes"][row, :length])
 
 
 def test_float16_is_the_default_and_rounds_float32(home):
@@ -65,14 +63,42 @@ def test_batching_and_sharding_do_not_change_values(home):
         np.testing.assert_allclose(rows, alone, atol=1e-5, rtol=1e-5)
 
 
-def test_site_plus_sublayer_is_the_next_site(home):
-    model = load_mmt(home / "models/sod/ape", open_dataset(home / "data/base/sod").encoding)
-    codes = torch.from_numpy(model.encode(open_dataset(home / "data/base/sod").notes("bach-bwv353")))[None].long()
-    with record(dict(enumerate(model.layers))) as sites:
-        model.module(codes)
-    feed_forward = model.layers[1]
-    added = feed_forward.down(torch.nn.functional.gelu(feed_forward.up(feed_forward.norm(sites[0]))))
-    torch.testing.assert_close(sites[0] + added, sites[1])
+def test_several_sites_in_one_pass_add_up(home, command):
+    """What attention and feed-forward layers add, extracted by name, leads from one layer's rows to the next's."""
+    sites = ("resid_pre.0", "attn_out.0", "mlp_out.0", "attn_out.1", "mlp_out.1", "blocks.2.norm")
+    words = ("--layers", 0, 1, 2, 3, "--sites", *sites, "--dtype", "float32")
+    outcome = command("extract", "sod", "ape", *words)
+    assert "layers 0, 1, 2, 3, sites resid_pre.0, attn_out.0, mlp_out.0, attn_out.1" in outcome.out, outcome
+    activations = open_set(home / STORE.format("ape"))
+    rows = {name: activations.site(Site(name)).read(0, activations.n_tokens) for name in sites}
+    before = rows["resid_pre.0"]
+    for layer, name in enumerate(("attn_out.0", "mlp_out.0", "attn_out.1", "mlp_out.1")):
+        assert np.abs(rows[name]).mean() > 0
+        np.testing.assert_array_equal(before + rows[name], rows_of(home, "ape", layer)[1])
+        before = rows_of(home, "ape", layer)[1]
+    normed = rows["blocks.2.norm"]
+    assert normed.shape == before.shape and not np.array_equal(normed, rows_of(home, "ape", 1)[1])
+    assert [site.name for site in activations.extracted_sites()][:3] == ["resid_pre.0", "attn_out.0", "resid_mid.0"]
+
+
+def test_a_module_of_another_width_is_a_site(home, command):
+    assert command("extract", "sod", "ape", "--sites", "blocks.1.up").code == 0
+    assert open_set(home / STORE.format("ape")).site(Site("blocks.1.up")).width == 256
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "no layer or site is named; expected a layer such as 5, or a site such as mlp_out.2"),
+        (("--sites", "mlp_out.7"), "unknown site 'mlp_out.7'; expected one of resid_pre.0, attn_out.0"),
+        (("--sites", "blocks.1.sideways"), "unknown site 'blocks.1.sideways'; expected one of"),
+        (("--sites", "../x"), "site '../x' is no name; expected one such as resid_post.2"),
+        (("--sites", "embeddings"), "site embeddings cannot be recorded"),
+    ],
+)
+def test_a_wrong_site_is_named(home, command, words, message):
+    assert message in command("extract", "sod", "ape", *words).refused()
+    assert not (home / STORE.format("ape")).exists()
 
 
 def test_batches_hold_each_song_once_within_the_budget():
@@ -126,7 +152,7 @@ def test_what_has_been_done_is_not_done_again(many_songs, command, monkeypatch):
 
     words = ("sod", "ape", "--layers", 1, "--batch_tokens", 100)
     calls = []
-    original = activation_extraction.padded_codes
+    original = activation_extraction.padded_tokens
 
     def counting(activations, batch):
         calls.append(batch)
@@ -134,7 +160,7 @@ def test_what_has_been_done_is_not_done_again(many_songs, command, monkeypatch):
             raise KeyboardInterrupt
         return original(activations, batch)
 
-    monkeypatch.setattr(activation_extraction, "padded_codes", counting)
+    monkeypatch.setattr(activation_extraction, "padded_tokens", counting)
     stopped = command("extract", *words)
     assert stopped.code == 130 and "run the same command again to go on" in stopped.err
     assert command("extract", *words).code == 0

@@ -1,6 +1,7 @@
 """The plan of the house holds: imports run one way, and nothing that can run code is unpickled.
 
-base (errors, files, paths, config …) ← music ← models ← activations ← sae ← features ← explorer ← stages ← cli
+base (errors, files, paths …) ← music ← tokens ← models ← activations ← sae ← features ← interventions ← runs ← explorer
+← stages ← cli
 """
 
 import ast
@@ -13,8 +14,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "music_interpret"
-BASE = ("__init__", "errors", "files", "paths", "config", "interrupts", "memory")
-ROOMS = ("music", "models", "activations", "sae", "features", "explorer")
+BASE = ("__init__", "errors", "files", "paths", "config", "interrupts", "memory", "provenance", "own_code")
+ROOMS = ("music", "tokens", "models", "activations", "sae", "features", "interventions", "runs", "explorer")
 LAYERS = ("base", *ROOMS, "stages", "cli", "__main__")
 PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 
@@ -81,8 +82,8 @@ def test_imports_make_no_circle():
     graphlib.TopologicalSorter(graph).prepare()
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if layer_of(m) == "music"])
-def test_music_does_not_name_torch(module):
+@pytest.mark.parametrize("module", [m for m in MODULES if layer_of(m) in ("music", "tokens")])
+def test_music_and_tokens_do_not_name_torch(module):
     assert "torch" not in {name.split(".")[0] for name in imports(parse(MODULES[module]))}
 
 
@@ -91,8 +92,8 @@ def loads_torch(code: str) -> bool:
     return subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, cwd=PACKAGE.parent).returncode != 0
 
 
-def test_music_loads_no_torch():
-    modules = [module for module in MODULES if layer_of(module) in ("base", "music")]
+def test_music_and_tokens_load_no_torch():
+    modules = [module for module in MODULES if layer_of(module) in ("base", "music", "tokens")]
     assert not loads_torch(f"import {', '.join(modules)}")
 
 
@@ -115,11 +116,13 @@ def test_nothing_is_unpickled(path):
             assert words.get("weights_only") == "True", f"{path}:{node.lineno}"
 
 
-def test_the_package_offers_the_autoencoder_and_nothing_else():
+def test_what_the_package_offers():
     import music_interpret
+    from music_interpret.runs import run
     from music_interpret.sae import autoencoder
 
     assert music_interpret.SparseAutoencoder is autoencoder.SparseAutoencoder
-    assert set(music_interpret.__all__) == {"SparseAutoencoder", "__version__"}
+    assert music_interpret.open_run is run.open_run and music_interpret.Run is run.Run
+    assert set(music_interpret.__all__) == {"Run", "SparseAutoencoder", "__version__", "open_run"}
     with pytest.raises(AttributeError, match="module 'music_interpret' has no attribute 'Autoencoder'"):
         _ = music_interpret.Autoencoder

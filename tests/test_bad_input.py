@@ -100,7 +100,7 @@ CASES = {
             shutil.copy(h / "data/base/sod/notes/encoding.json", h / "x")
             and write_json(
                 h / "data/base/sod/notes/encoding.json",
-                __import__("music_interpret.music.encoding", fromlist=["x"]).mmt_encoding(24),
+                __import__("music_interpret.tokens.mmt_tables", fromlist=["x"]).mmt_encoding(24),
             )
         ),
         EXTRACT,
@@ -355,4 +355,4 @@ def test_a_run_with_several_layers_needs_one_named(prepared, command):
     assert command("extract", "sod", "ape", "--layers", 1).code == 0
     assert command("preprocess", "sod", "ape", "--layers", 1).code == 0
     assert command(*TRAIN, 1, *QUICK).code == 0
-    assert "holds several layers; name one of: " in command("index", "s/e").refused()
+    assert "holds several sites; name one of: " in command("index", "s/e").refused()

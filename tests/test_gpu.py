@@ -7,7 +7,7 @@ import pytest
 from safetensors.torch import load_file
 
 from music_interpret.activations.store import open_set
-from music_interpret.browse import open_run
+from music_interpret.runs.run import open_run
 
 pytestmark = pytest.mark.gpu
 RUN = ("sod", "ape", "--series_name", "s", "--experiment_name", "e", "--layers", 3)
@@ -36,6 +36,6 @@ def test_training_resuming_and_indexing(many_songs, command):
     assert json.loads((run / "held_out.json").read_text())["test"]["fvu"] < 0.6
     assert load_file(run / "sae/sae_weights.safetensors")["W_enc"].shape == (64, 128)
     assert command("index", "s/e", "--device", "cuda").code == 0
-    on_gpu = open_run("s/e").statistics.max.copy()
+    on_gpu = open_run("s/e").index.statistics.max.copy()
     assert command("index", "s/e", "--device", "cpu").code == 0
-    np.testing.assert_allclose(on_gpu, open_run("s/e").statistics.max, atol=1e-2)
+    np.testing.assert_allclose(on_gpu, open_run("s/e").index.statistics.max, atol=1e-2)

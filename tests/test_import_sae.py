@@ -9,7 +9,8 @@ from sae_cases import assert_same, case
 from safetensors.torch import load_file
 
 from music_interpret.activations.store import open_set
-from music_interpret.features.run import open_activations, read_training_args
+from music_interpret.files import read_json
+from music_interpret.runs.run import open_run
 from music_interpret.sae import foreign
 from music_interpret.sae.autoencoder import SparseAutoencoder
 from music_interpret.sae.token_baseline import TokenBaseline
@@ -39,10 +40,10 @@ def test_an_imported_autoencoder_is_a_run(extracted, command, tmp_path, wanted):
     assert outcome.code == 0 and f"topk autoencoder from {wanted}, 64 dimensions, 96 latents → " in outcome.out
     run = extracted / RUN
     assert_same(SparseAutoencoder.load(run), before)
-    args = read_training_args(run)
+    args = read_json(run / "training_args.json")
     assert args["imported"]["format"] == wanted and len(args["imported"]["weights_sha256"]) == 64
     assert args["arguments"]["layer"] == 1
-    assert open_activations(run, args).d_model == 64
+    assert open_run("s/e").activations.d_model == 64
     assert str(tmp_path) not in (run / "training_args.json").read_text() + (run / "sae" / "cfg.json").read_text()
 
 
@@ -55,7 +56,7 @@ def test_it_is_indexed_and_read_like_any_other(extracted, command, tmp_path):
 
 def test_a_token_baseline_comes_along(extracted, command, tmp_path):
     autoencoder = foreign_folder(tmp_path / "theirs", "sparsify")
-    sizes = open_set(extracted / "data/activations/sod_ape_residual").encoding().n_codes
+    sizes = open_set(extracted / "data/activations/sod_ape_residual").scheme.sizes
     autoencoder.baseline = TokenBaseline(torch.randn(sum(sizes), 64), sizes)
     foreign.export(autoencoder, "sparsify", tmp_path / "theirs")
     assert command("import", tmp_path / "theirs", *WHERE).code == 0

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from music_interpret.activations.store import open_set
-from music_interpret.browse import open_run
+from music_interpret.runs.run import open_run
 from music_interpret.sae.autoencoder import SparseAutoencoder
 
 LIBRARY_TOLERANCE = {"atol": 1e-4, "rtol": 1e-4}
@@ -28,10 +28,10 @@ def run(many_songs, command):
 
 
 def test_the_index_is_what_the_autoencoder_computes(run, many_songs):
-    index = open_run("s/e")
+    index = open_run("s/e").index
     activations = open_set(many_songs / "data/activations/sod_ape_residual")
     rows = activations.layer(3).read(0, activations.n_tokens)
-    z = SparseAutoencoder.load(run / "sae").encode(torch.tensor(rows), torch.tensor(activations.codes)).numpy()
+    z = SparseAutoencoder.load(run / "sae").encode(torch.tensor(rows), torch.tensor(activations.tokens)).numpy()
     assert index.d_sae == 128 and index.meta["n_tokens"] == activations.n_tokens
     dense = np.zeros_like(z)
     for latent in range(128):
@@ -43,7 +43,7 @@ def test_the_index_is_what_the_autoencoder_computes(run, many_songs):
 
 def test_a_run_can_be_named_in_several_ways(run, many_songs, monkeypatch):
     for name in ("s/e", "s/e/layer_003", "reports/s/e", str(run), str(run.parent)):
-        assert open_run(name).folder == run / "features"
+        assert open_run(name).index.folder == run / "features"
 
 
 def test_features_lists_latents_with_their_top_tokens(run, command):
@@ -55,12 +55,12 @@ def test_features_lists_latents_with_their_top_tokens(run, command):
 
 
 def test_features_shows_top_tokens_in_context(run, command):
-    index = open_run("s/e")
+    index = open_run("s/e").index
     latent = int(np.argmax(index.statistics.max))
     tokens, values = index.top(latent, 3)
     result = command("features", "s/e", "--latent", latent, "--top", 3, "--context", 2)
     assert result.code == 0
-    songs, encoding = index.activations.songs, index.activations.encoding()
+    songs, scheme = index.activations.songs, index.activations.scheme
     blocks = result.out.split("\n\n")[1:]
     assert len(blocks) == 3
     for rank, (token, value, block) in enumerate(zip(tokens, values, blocks, strict=True), start=1):
@@ -69,7 +69,7 @@ def test_features_shows_top_tokens_in_context(run, command):
         assert head.startswith(f"#{rank}  activation {value:.3f}  {songs.names[song]} (")
         assert f"token {token - songs.first_token[song]} of {songs.n_tokens[song]}" in head
         marked = [line for line in lines if line.startswith(">>> ")]
-        assert marked == [">>> " + encoding.dump(np.asarray(index.activations.codes[token : token + 1]))]
+        assert marked == [">>> " + scheme.dump(np.asarray(index.activations.tokens[token : token + 1]))]
         assert 3 <= len(lines) <= 5
 
 

@@ -92,7 +92,7 @@ def test_a_finished_data_set_is_left_alone_and_others_are_not_replaced(
     with pytest.raises(InputError, match="was made with another resolution and min_notes; .*--overwrite"):
         ingest(IngestConfig(source=str(source), dataset_name="once", resolution=24))
     fine = ingest(IngestConfig(source=str(source), dataset_name="once", resolution=24, min_notes=7, overwrite=True))
-    assert open_dataset(folder).encoding.resolution == 24
+    assert open_dataset(folder).resolution == 24
     assert fine.written == report.written
 
     shutil.copy(source / "duet.krn", source / "new.krn")

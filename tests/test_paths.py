@@ -27,9 +27,9 @@ def test_any_folder_under_the_models_is_a_repr(home):
 @pytest.mark.parametrize("name", ["", "..", "a/b", ".hidden", "a\\b"])
 def test_runs_stay_under_the_reports(home, name):
     with pytest.raises(InputError, match="is not a folder name"):
-        paths.run_folder("s", name, 3)
+        paths.run_folder("s", name, "layer_003")
     with pytest.raises(InputError, match="--series_name"):
-        paths.run_folder(name, "e", 3)
+        paths.run_folder(name, "e", "layer_003")
 
 
 def test_layers_sort_as_text():

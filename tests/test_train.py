@@ -69,7 +69,7 @@ def test_held_out_figures_are_those_of_the_saved_autoencoder(prepared, folder, c
     activations = open_set(prepared / "data/activations/sod_ape_residual")
     layer, spans = activations.layer(3), activations.songs.spans("test")
     raw = torch.from_numpy(np.concatenate([layer.read(*run) for run in spans]).astype(np.float32))
-    codes = torch.from_numpy(np.concatenate([activations.codes[start:stop] for start, stop in spans]))
+    codes = torch.from_numpy(np.concatenate([activations.tokens[start:stop] for start, stop in spans]))
     autoencoder = SparseAutoencoder.load(folder / "sae")
     assert (autoencoder.baseline is None) == (context == "none")
     z = autoencoder.encode(raw, codes)

@@ -4,7 +4,7 @@ A split's tokens are spans of neighbouring token rows. They are cut into chunks,
 new random order and fills a buffer with one group of them after the other; rows are shuffled within the buffer. When
 the buffer holds the whole split (the usual case) that is a full shuffle of rows in memory; a larger set is read in
 chunk-sized sequential pieces and never needs more memory than the buffer. Any batch can be reached without replaying
-those before it, which is what makes resuming exact. Several layers are read in the same order, token by token.
+those before it, which is what makes resuming exact. Several sites are read in the same order, token by token.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,26 +14,27 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from music_interpret.activations.store import ActivationSet, LayerActivations
+from music_interpret.activations.store import ActivationSet, SiteActivations
+from music_interpret.models.site import Site
 
 CHUNK_TOKENS = 2048
 
 
 class Batch(NamedTuple):
-    """Some tokens and what each layer computed on them."""
+    """Some tokens and what is at each site on them."""
 
     token_rows: Tensor
     """Which tokens, int64 (n,)."""
-    rows: dict[int, Tensor]
-    """Layer number → raw activations (n, d_model), in the store's own dtype."""
+    rows: dict[Site, Tensor]
+    """Site → raw activations (n, width), in the store's own dtype."""
 
 
 class ShuffledBatches:
-    """Batches of the same tokens from one or several layers."""
+    """Batches of the same tokens from one or several sites."""
 
     def __init__(
         self,
-        layers: Mapping[int, LayerActivations],
+        sites: Mapping[Site, SiteActivations],
         spans: np.ndarray,
         *,
         batch_size: int,
@@ -41,13 +42,13 @@ class ShuffledBatches:
         buffer_tokens: int,
     ) -> None:
         """Args:
-        layers: the activations by layer number.
+        sites: the activations by site.
         spans: token rows as (start, stop) pairs, (n_spans, 2), as `SongTable.spans` gives them.
         batch_size: rows per batch; a last, smaller batch of an epoch is left out. Cut to the number of rows there are.
         seed: fixes the order.
         buffer_tokens: tokens held in memory at a time.
         """
-        self.layers = dict(layers)
+        self.sites = dict(sites)
         self.seed = seed
         self.buffer_tokens = max(buffer_tokens, CHUNK_TOKENS)
         pieces = [
@@ -102,16 +103,16 @@ class ShuffledBatches:
 
     def _load(self, chunks: np.ndarray) -> Batch:
         ids = np.concatenate([np.arange(start, stop) for start, stop in chunks])
-        rows = {number: torch.from_numpy(_read(layer, chunks)) for number, layer in self.layers.items()}
+        rows = {site: torch.from_numpy(_read(activations, chunks)) for site, activations in self.sites.items()}
         return Batch(torch.from_numpy(ids), rows)
 
 
-def _read(layer: LayerActivations, chunks: np.ndarray) -> np.ndarray:
-    shard = layer.shards[0]
+def _read(activations: SiteActivations, chunks: np.ndarray) -> np.ndarray:
+    shard = activations.shards[0]
     buffer = np.empty((int((chunks[:, 1] - chunks[:, 0]).sum()), shard.shape[1]), shard.dtype)
     place = 0
     for start, stop in chunks:
-        buffer[place : place + stop - start] = layer.read(start, stop)
+        buffer[place : place + stop - start] = activations.read(start, stop)
         place += stop - start
     return buffer
 
@@ -121,19 +122,19 @@ def _size(batch: Batch | None) -> int:
 
 
 def _picked(batch: Batch, order: Tensor) -> Batch:
-    rows = {number: rows.index_select(0, order) for number, rows in batch.rows.items()}
+    rows = {site: rows.index_select(0, order) for site, rows in batch.rows.items()}
     return Batch(batch.token_rows.index_select(0, order), rows)
 
 
 def _joined(first: Batch | None, second: Batch) -> Batch:
     if first is None:
         return second
-    rows = {number: torch.cat([rows, second.rows[number]]) for number, rows in first.rows.items()}
+    rows = {site: torch.cat([rows, second.rows[site]]) for site, rows in first.rows.items()}
     return Batch(torch.cat([first.token_rows, second.token_rows]), rows)
 
 
 def sequential_batches(
-    layer: LayerActivations, spans: np.ndarray, batch_size: int
+    activations: SiteActivations, spans: np.ndarray, batch_size: int
 ) -> Iterator[tuple[int, int, Tensor]]:
     """Every row of the spans once, in order, in batches of at most `batch_size`: (first token row, one past the last,
     rows in the store's own dtype).
@@ -141,13 +142,13 @@ def sequential_batches(
     for start, stop in spans:
         for first in range(start, stop, batch_size):
             last = min(first + batch_size, stop)
-            yield first, last, torch.from_numpy(np.array(layer.read(first, last)))
+            yield first, last, torch.from_numpy(np.array(activations.read(first, last)))
 
 
 def labelled_rows(
-    layer: LayerActivations, activations: ActivationSet, spans: np.ndarray, batch_size: int, device: torch.device
+    site: SiteActivations, activations: ActivationSet, spans: np.ndarray, batch_size: int, device: torch.device
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """The same rows, float32 (n, d_model), each with its token's codes, (n, 6), on a device."""
-    for first, last, rows in sequential_batches(layer, spans, batch_size):
-        codes = torch.from_numpy(np.array(activations.codes[first:last]))
-        yield rows.to(device).float(), codes.to(device)
+    """The same rows, float32 (n, width), each with its token, (n, n_fields), on a device."""
+    for first, last, rows in sequential_batches(site, spans, batch_size):
+        tokens = torch.from_numpy(np.array(activations.tokens[first:last]))
+        yield rows.to(device).float(), tokens.to(device)

@@ -15,16 +15,16 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from safetensors.numpy import load_file, save
 
-from music_interpret import files
+from music_interpret import files, provenance
 from music_interpret.errors import InputError
 
 NormalizationKind = Literal["zscore", "scalar", "none"]
-# A dimension whose standard deviation is below this share of the largest is constant in practice and left unscaled.
+# A dimension whose standard deviation is below this fraction of the largest is constant in practice and left unscaled.
 CONSTANT_SHARE = 1e-6
 
 
 class Statistics(NamedTuple):
-    """Moments of one layer's activations over the tokens of a split, float64."""
+    """Moments of one site's activations over the tokens of a split, float64."""
 
     n_tokens: int
     """Number of tokens."""
@@ -88,7 +88,7 @@ class Normalization(NamedTuple):
 def save_normalization(
     folder: Path, kind: NormalizationKind, statistics: Statistics, made_from: dict[str, Any]
 ) -> None:
-    """Write `normalization.safetensors` (mean, std, shift, scale) and `normalization.json` into a layer's folder."""
+    """Write `normalization.safetensors` (mean, std, shift, scale) and `normalization.json` into a site's folder."""
     normalization = Normalization.of(kind, statistics)
     arrays = {
         "mean": statistics.mean,
@@ -102,23 +102,17 @@ def save_normalization(
 
 
 def load_normalization(folder: Path, made_from: dict[str, Any], command: str) -> Normalization:
-    """Read a layer's normalisation; InputError if it is missing or was made from something else.
+    """Read a site's normalisation; InputError if it is missing or was made from something else.
 
     Args:
-        folder: the layer's folder in the activation store.
+        folder: the site's folder in the activation store.
         made_from: what it must have been made from; every entry is compared.
-        command: what to run when it does not fit.
+        command: what makes it.
     """
-    path = folder / "normalization.json"
-    if not path.is_file():
-        raise InputError(f"no normalisation in {folder}; run first: {command}")
-    numbers = files.read_json(path)
-    for key, value in made_from.items():
-        if numbers.get(key) != value:
-            raise InputError(f"{path} was made from other activations ({key} differs); run again: {command}")
+    noted = provenance.read(folder / "normalization.json", "normalisation", command, made_from=made_from)
     try:
         arrays = load_file(folder / "normalization.safetensors")
         mean = arrays["mean"].astype(np.float32)
-        return Normalization(numbers["normalization"], arrays["shift"], arrays["scale"], mean)
+        return Normalization(noted["normalization"], arrays["shift"], arrays["scale"], mean)
     except Exception as error:  # safetensors has its own error type, raised for every kind of damage
         raise InputError(f"{folder / 'normalization.safetensors'} is damaged ({error}); run again: {command}") from None

@@ -34,23 +34,23 @@ def plan_batches(n_tokens: np.ndarray, batch_tokens: int) -> list[SongBatch]:
     return batches
 
 
-class PaddedCodes(NamedTuple):
-    """The codes of a batch of songs."""
+class PaddedTokens(NamedTuple):
+    """The tokens of a batch of songs."""
 
-    codes: Tensor
-    """int64 (n_songs, length, 6), right-padded with zeros."""
+    tokens: Tensor
+    """int64 (n_songs, length, n_fields), right-padded with zeros."""
     mask: Tensor
     """bool (n_songs, length), true for real tokens."""
 
-    def to(self, device: torch.device) -> "PaddedCodes":
-        return PaddedCodes(self.codes.to(device), self.mask.to(device))
+    def to(self, device: torch.device) -> "PaddedTokens":
+        return PaddedTokens(self.tokens.to(device), self.mask.to(device))
 
 
-def padded_codes(activations: ActivationSet, batch: SongBatch) -> PaddedCodes:
-    """The codes of a batch's songs."""
+def padded_tokens(activations: ActivationSet, batch: SongBatch) -> PaddedTokens:
+    """The tokens of a batch's songs."""
     firsts, lengths = activations.songs.first_token[batch.songs], activations.songs.n_tokens[batch.songs]
     mask = np.arange(batch.length) < lengths[:, None]
-    codes = np.zeros((*mask.shape, activations.codes.shape[1]), np.int64)
-    pieces = [activations.codes[first : first + length] for first, length in zip(firsts, lengths, strict=True)]
-    codes[mask] = np.concatenate(pieces)
-    return PaddedCodes(torch.from_numpy(codes), torch.from_numpy(mask))
+    tokens = np.zeros((*mask.shape, activations.tokens.shape[1]), np.int64)
+    pieces = [activations.tokens[first : first + length] for first, length in zip(firsts, lengths, strict=True)]
+    tokens[mask] = np.concatenate(pieces)
+    return PaddedTokens(torch.from_numpy(tokens), torch.from_numpy(mask))

@@ -1,16 +1,18 @@
-"""The activation store: one row for each token, the same row number (token row) in every layer.
+"""The activation store: one row for each token, the same row number (token row) at every site.
 
     data/activations/<dataset>_<data_repr>_residual/
-        manifest.json   what made it: model, data, sizes           encoding.json   the tables of the codes
-        codes.npy       int16 (n_tokens, 6)                        songs.csv       name, first_token, n_tokens, split
-        layer_007/      layer.json, raw/shard_0000.npy …           each shard (shard_tokens, d_model), the last shorter
+        manifest.json   what made it: model, data, sizes           encoding.json   the token scheme's tables (of MMT's)
+        codes.npy       tokens, integers (n_tokens, n_fields)      songs.csv       name, first_token, n_tokens, split
+        layer_007/      layer.json, raw/shard_0000.npy …           each shard (shard_tokens, width), the last shorter
 
-Lengths are known once songs are encoded, so shards have their full size before the first row is written, and batches
-may come in any order. A layer is whole when its `layer.json` says `finished`.
+A site of the residual stream has a folder by its layer's number, another one by its name (`mlp_out.3/`). Lengths are
+known once songs are encoded, so shards have their full size before the first row is written, and batches may come in
+any order. A site is whole when its `layer.json` says `finished`.
 """
 
 import csv
 import errno
+import functools
 import io
 import os
 from dataclasses import dataclass
@@ -19,13 +21,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from music_interpret import files
+from music_interpret import files, paths
 from music_interpret.errors import InputError
+from music_interpret.models.mmt_sizes import MMTSizes
+from music_interpret.models.site import Site
 from music_interpret.music.dataset import SPLITS, Split
-from music_interpret.music.encoding import Encoding
-from music_interpret.paths import layer_name
+from music_interpret.tokens.scheme import Limits, TokenScheme
+from music_interpret.tokens.schemes import load_scheme
 
 FORMAT = 1
+MANIFEST, TOKENS, SITE = "manifest.json", "codes.npy", "layer.json"
 
 
 class SongTable(NamedTuple):
@@ -82,13 +87,13 @@ class SongTable(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ActivationSet:
-    """An opened store: what is the same for all layers."""
+    """An opened store: what is the same for all sites."""
 
     folder: Path
     manifest: dict[str, Any]
     songs: SongTable
-    codes: np.ndarray
-    """Codes of every token, int16 (n_tokens, 6), memory-mapped."""
+    tokens: np.ndarray
+    """Every token, integers (n_tokens, n_fields), memory-mapped; the manifest names the dtype."""
 
     @property
     def n_tokens(self) -> int:
@@ -103,50 +108,83 @@ class ActivationSet:
         """What later stages note down and compare: the model and the tokens."""
         return {key: self.manifest[key] for key in ("model_sha256", "codes_sha256")}
 
-    def encoding(self) -> Encoding:
-        return Encoding.load(self.folder / "encoding.json")
+    @functools.cached_property
+    def scheme(self) -> TokenScheme:
+        """What the tokens mean; InputError if the scheme's tables are missing or damaged."""
+        if loader := self.manifest.get("loader"):
+            from music_interpret.models.families.find import Loader
 
-    def extracted_layers(self) -> list[int]:
-        """Numbers of the finished layers."""
-        found = sorted(self.folder.glob("layer_*/layer.json"))
-        return [int(path.parent.name.removeprefix("layer_")) for path in found if files.read_json(path).get("finished")]
+            return Loader.noted(loader, self.folder).load(self.model_folder, self.folder).scheme
+        return load_scheme(self.manifest.get("scheme", "mmt"), self.folder)  # version 0.1.0 had no other
 
-    def layer(self, layer: int) -> "LayerActivations":
-        """Open one layer; InputError if it is missing, unfinished or damaged."""
-        path = self.folder / layer_name(layer) / "layer.json"
+    @property
+    def model_folder(self) -> Path:
+        """`models/<dataset>/<data_repr>` of the model; InputError if it is not there any more."""
+        return paths.model_folder(self.manifest["dataset_name"], self.manifest["data_repr"])
+
+    @property
+    def limits(self) -> Limits:
+        """Where the model stops reading."""
+        noted = self.manifest.get("limits")
+        if noted is None:  # written by version 0.1.0
+            return MMTSizes.load(self.model_folder / "train-args.json").limits
+        return Limits(**noted)
+
+    def extracted_sites(self) -> list[Site]:
+        """The finished sites, in the order of the forward pass."""
+        found = [path for path in self.folder.glob(f"*/{SITE}") if files.read_json(path).get("finished")]
+        return sorted((site_of_folder(path.parent.name) for path in found), key=lambda site: site.order)
+
+    def site(self, site: Site) -> "SiteActivations":
+        """Open one site; InputError if it is missing, unfinished or damaged."""
+        path = self.folder / site.folder / SITE
         if not path.is_file() or not files.read_json(path).get("finished"):
             state = "was not finished" if path.is_file() else "is not there"
-            have = ", ".join(map(str, self.extracted_layers())) or "none"
-            name = f"{self.manifest['dataset_name']} {self.manifest['data_repr']} --layers {layer}"
+            have = ", ".join(known.title for known in self.extracted_sites()) or "none"
+            name = f"{self.manifest['dataset_name']} {self.manifest['data_repr']} {site.option}"
             raise InputError(
-                f"layer {layer} {state} in {self.folder} (finished: {have}); "
+                f"{site.title} {state} in {self.folder} (finished: {have}); "
                 f"run: python3 -m music_interpret.activation_extraction {name}"
             )
-        return LayerActivations.open(path.parent, files.read_json(path), self)
+        return SiteActivations.open(site, path.parent, files.read_json(path), self)
+
+    def layer(self, layer: int) -> "SiteActivations":
+        """Open the site that `--layers` has this number for."""
+        return self.site(Site.of_layer(layer))
+
+
+def site_of_folder(name: str) -> Site:
+    """The site whose folder has a name: `layer_005` or `mlp_out.2`."""
+    number = name.removeprefix("layer_")
+    return Site.of_layer(int(number)) if number != name and number.isdecimal() else Site(name)
 
 
 def open_set(folder: Path, dataset_name: str = "", data_repr: str = "") -> ActivationSet:
     """Open a store; InputError if it is missing or its parts do not fit together."""
-    if not (folder / "manifest.json").is_file():
+    if not (folder / MANIFEST).is_file():
         command = f"python3 -m music_interpret.activation_extraction {dataset_name} {data_repr} --layers 0"
         raise InputError(f"no activations in {folder}; run first: {' '.join(command.split())} (or the layer you want)")
-    manifest = files.read_json(folder / "manifest.json")
+    manifest = files.read_json(folder / MANIFEST)
     if manifest.get("format") != FORMAT:
         raise InputError(f"{folder} has store format {manifest.get('format')}; this version reads format {FORMAT}")
     songs = SongTable.read(folder / "songs.csv")
     try:
-        codes = np.load(folder / "codes.npy", mmap_mode="r", allow_pickle=False)
+        tokens = np.load(folder / TOKENS, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{folder / 'codes.npy'} is damaged ({error}); extract again with --overwrite") from None
-    if len(codes) != manifest["n_tokens"] or songs.n_tokens.sum() != manifest["n_tokens"]:
+        raise InputError(f"{folder / TOKENS} is damaged ({error}); extract again with --overwrite") from None
+    if (
+        len(tokens) != manifest["n_tokens"]
+        or tokens.dtype != manifest.get("token_dtype", "int16")
+        or songs.n_tokens.sum() != manifest["n_tokens"]
+    ):
         raise InputError(
-            f"{folder} is damaged: manifest, codes and songs differ in length; extract again with --overwrite"
+            f"{folder} is damaged: manifest, tokens and songs do not fit together; extract again with --overwrite"
         )
-    return ActivationSet(folder=folder, manifest=manifest, songs=songs, codes=codes)
+    return ActivationSet(folder=folder, manifest=manifest, songs=songs, tokens=tokens)
 
 
-def shard_path(layer_folder: Path, number: int, kind: str = "raw") -> Path:
-    return layer_folder / kind / f"shard_{number:04d}.npy"
+def shard_path(site_folder: Path, number: int, kind: str = "raw") -> Path:
+    return site_folder / kind / f"shard_{number:04d}.npy"
 
 
 def shard_rows(n_tokens: int, shard_tokens: int) -> list[int]:
@@ -155,37 +193,44 @@ def shard_rows(n_tokens: int, shard_tokens: int) -> list[int]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerActivations:
-    """One layer's rows over all shards, memory-mapped; nothing is read before it is asked for."""
+class SiteActivations:
+    """One site's rows over all shards, memory-mapped; nothing is read before it is asked for."""
 
+    site: Site
     folder: Path
     shards: list[np.ndarray]
     shard_tokens: int
     meta: dict[str, Any]
 
     @classmethod
-    def open(cls, folder: Path, meta: dict[str, Any], owner: ActivationSet) -> "LayerActivations":
+    def open(cls, site: Site, folder: Path, meta: dict[str, Any], owner: ActivationSet) -> "SiteActivations":
         shards = []
+        width = int(meta.get("width", owner.d_model))
         shard_tokens = int(owner.manifest["shard_tokens"])
         for number, rows in enumerate(shard_rows(owner.n_tokens, shard_tokens)):
             path = shard_path(folder, number)
-            right = f"expected {meta['dtype']} ({rows}, {owner.d_model}); extract this layer again with --overwrite"
+            right = f"expected {meta['dtype']} ({rows}, {width}); extract {site.title} again with --overwrite"
             try:
                 shard = np.load(path, mmap_mode="r", allow_pickle=False)
             except FileNotFoundError:
                 raise InputError(f"missing shard {path}; {right}") from None
             except (OSError, ValueError, EOFError) as error:
                 raise InputError(f"shard {path} is truncated or damaged ({error}); {right}") from None
-            if shard.shape != (rows, owner.d_model) or shard.dtype != meta["dtype"]:
+            if shard.shape != (rows, width) or shard.dtype != meta["dtype"]:
                 raise InputError(f"shard {path} is {shard.dtype} {shard.shape}; {right}")
             shards.append(shard)
-        return cls(folder=folder, shards=shards, shard_tokens=shard_tokens, meta=meta)
+        return cls(site=site, folder=folder, shards=shards, shard_tokens=shard_tokens, meta=meta)
 
     def __len__(self) -> int:
         return sum(len(shard) for shard in self.shards)
 
+    @property
+    def width(self) -> int:
+        """Dimensions of a row."""
+        return self.shards[0].shape[1]
+
     def read(self, start: int, stop: int) -> np.ndarray:
-        """Rows of the token rows start … stop − 1, (stop − start, d_model); a view where one shard holds them all."""
+        """Rows start … stop − 1, (stop − start, width); a view where one shard holds them all."""
         first, last = start // self.shard_tokens, (stop - 1) // self.shard_tokens
         if first == last:
             base = first * self.shard_tokens
@@ -197,18 +242,19 @@ class LayerActivations:
         return np.concatenate(pieces)
 
 
-def made_from(activations: ActivationSet, layer: LayerActivations) -> dict[str, Any]:
-    """What is made of a layer writes down and compares: model, tokens, splits, and how the layer was computed."""
+def made_from(activations: ActivationSet, site: SiteActivations) -> dict[str, Any]:
+    """What is made of a site writes down and compares: model, tokens, splits, and how the site was computed."""
     songs = files.sha256(activations.folder / "songs.csv")
-    return activations.identity | {"songs_sha256": songs} | {k: layer.meta[k] for k in ("layer", "dtype", "precision")}
+    which = "site" if site.site.layer is None else "layer"
+    return activations.identity | {"songs_sha256": songs} | {k: site.meta[k] for k in (which, "dtype", "precision")}
 
 
 class ShardWriter:
-    """Writes rows of one layer in place, by token row."""
+    """Writes rows of one site in place, by token row."""
 
-    def __init__(self, folder: Path, n_tokens: int, shard_tokens: int, d_model: int, dtype: str) -> None:
+    def __init__(self, folder: Path, n_tokens: int, shard_tokens: int, width: int, dtype: str) -> None:
         self.shard_tokens = shard_tokens
-        self.row_bytes = d_model * np.dtype(dtype).itemsize
+        self.row_bytes = width * np.dtype(dtype).itemsize
         self.files: list[Any] = []
         self.starts: list[int] = []
         for number, rows in enumerate(shard_rows(n_tokens, shard_tokens)):
@@ -216,7 +262,7 @@ class ShardWriter:
             path.parent.mkdir(parents=True, exist_ok=True)
             header = io.BytesIO()
             np.lib.format.write_array_header_1_0(
-                header, {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": (rows, d_model)}
+                header, {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": (rows, width)}
             )
             self._lay_out(path, header.getvalue(), rows)
 

@@ -56,7 +56,7 @@ class Explorer:
 
     def __init__(self, explored: Explored) -> None:
         self.explored = explored
-        self.own = OwnLabels(explored.run, explored.index.d_sae)
+        self.own = OwnLabels(explored.run.folder, explored.index.d_sae)
         self.reader = Reader()
         self.uploads = Uploads(explored, self.reader)
         self._json, self._sounds = ByteCache(JSON_BYTES), ByteCache(SOUND_BYTES)
@@ -96,7 +96,7 @@ class Explorer:
     def _feature(self, explored: Explored, latent: int, examples: int) -> bytes:
         if not 1 <= examples <= MOST_EXAMPLES:
             raise InputError(f"examples is {examples}; expected 1 to {MOST_EXAMPLES}")
-        key = ("feature", explored.run, latent, examples)
+        key = ("feature", explored.run.folder, latent, examples)
         return self._json.get(key, lambda: to_json(feature(explored, latent, examples)))
 
     def songs(self) -> bytes:
@@ -107,7 +107,7 @@ class Explorer:
             "song": [u.played.piece.key for u in uploads],
             "name": [u.played.piece.name for u in uploads],
             "split": [u.played.piece.split for u in uploads],
-            "tokens": [len(u.played.piece.codes) for u in uploads],
+            "tokens": [len(u.played.piece.tokens) for u in uploads],
             "notes": [len(u.played.piece.notes.onset) for u in uploads],
         }
         return to_json({column: first[column] + list(values) for column, values in found.items()})
@@ -126,12 +126,12 @@ class Explorer:
 
     def concepts(self) -> bytes:
         """The concepts that can be shown."""
-        return to_json(song.concepts())
+        return to_json(song.concepts(self.explored.scheme))
 
     def sound(self, key: str, start: int, end: int, without: int | None) -> tuple[bytes, str]:
         """Part of a piece as sound: its bytes and their media type."""
         piece = self.uploads.get(key).played.piece if key.startswith("u") else self._song(key).piece
-        resolution = self.explored.encoding.resolution
+        resolution = self.explored.scheme.resolution
         end = min(end, max(piece.end, 1))
         seconds = (end - start) * seconds_per_step(resolution)
         kind = "audio/wav" if seconds <= LONGEST_WAV_SECONDS else "audio/ogg"

@@ -43,4 +43,4 @@ def ogg_of(explored: Explored, address: str) -> bytes:
     parts = urlsplit(address)
     query = {name: int(values[0]) for name, values in parse_qs(parts.query).items()}
     piece = explored.piece(parts.path.rpartition("/")[2])
-    return ogg_bytes(sound_of(piece, explored.encoding.resolution, **query))
+    return ogg_bytes(sound_of(piece, explored.scheme.resolution, **query))

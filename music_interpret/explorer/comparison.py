@@ -1,7 +1,7 @@
 """The Compare page as data: for each latent of a run its partner in another run of the same tokens.
 
 Partners are by Pearson correlation of activations over whole songs spread evenly (at most `SAMPLED_TOKENS` tokens), so
-runs of different layers, widths and architectures can be compared.
+runs of different sites, widths and architectures can be compared.
 """
 
 from pathlib import Path
@@ -14,9 +14,9 @@ from music_interpret.errors import InputError
 from music_interpret.explorer.firings_file import firings_within
 from music_interpret.explorer.opened import Explored
 from music_interpret.explorer.words import HELP
-from music_interpret.features.atlas import BLOCK, SAMPLED_TOKENS
-from music_interpret.features.index import FeatureIndex
-from music_interpret.features.labels import FOLDER
+from music_interpret.features.index import FOLDER, FeatureIndex
+from music_interpret.features.neighbours import BLOCK, sampled_spans
+from music_interpret.runs.run import Run
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -26,27 +26,27 @@ def comparable_runs(explored: Explored) -> list[Path]:
     """Folders of the other indexed runs of the same songs under `reports/`, sorted."""
     same = explored.index.activations.identity["codes_sha256"]
     found = []
-    for path in sorted((paths.home() / "reports").glob("*/*/layer_*/features/index.json")):
-        run = path.parents[1]
+    for run in paths.all_runs():
         try:
-            codes = files.read_json(path).get("codes_sha256")
+            codes = files.read_json(run / FOLDER / "index.json").get("codes_sha256")
         except InputError:
             continue
-        if codes == same and run.resolve() != explored.run.resolve():
+        if codes == same and run.resolve() != explored.run.folder.resolve():
             found.append(run)
     return found
 
 
 def described(run: Path, number: int) -> dict[str, Any]:
     """A run as the page lists it."""
-    args = files.read_json(run / "training_args.json")["arguments"]
+    opened = Run(run)
+    settings = opened.settings
     return {
         "id": str(number),
-        "run": "/".join(run.resolve().parts[-3:]),
-        "layer": args["layer"],
-        "architecture": args["architecture"],
-        "token_baseline": args.get("token_baseline"),
-        "labelled": (run / FOLDER / "labels.json").is_file(),
+        "run": opened.title,
+        "site": opened.site.title,
+        "architecture": settings.architecture,
+        "token_baseline": settings.token_baseline,
+        "labelled": opened.labelled,
     }
 
 
@@ -64,8 +64,8 @@ def compared(mine: Explored, other: Explored) -> dict[str, Any]:
             "latent": order,
             "other": partner[order],
             "score": score[order],
-            "name": [mine.name(latent) for latent in order.tolist()],
-            "other_name": [other.name(latent) for latent in partner[order].tolist()],
+            "name": [mine.run.name(latent) for latent in order.tolist()],
+            "other_name": [other.run.name(latent) for latent in partner[order].tolist()],
             "density": mine.index.statistics.density[order],
             "other_density": other.index.statistics.density[partner[order]],
         },
@@ -78,10 +78,7 @@ def partners(one: FeatureIndex, other: FeatureIndex) -> tuple[np.ndarray, np.nda
     Returns:
         Latents of the other, int64 (d_sae,), −1 for one that does not fire on the sample, and correlations, float32.
     """
-    table, n_tokens = one.activations.songs, one.activations.n_tokens
-    songs = np.arange(0, len(table.names), max(-(-n_tokens // SAMPLED_TOKENS), 1))
-    spans = np.stack([table.first_token[songs], table.first_token[songs] + table.n_tokens[songs]], axis=1)
-    n = int(table.n_tokens[songs].sum())
+    spans, n = sampled_spans(one)
     first, second = (_matrix(index, spans, n) for index in (one, other))
     (mean, spread), (other_mean, other_spread) = (_moments(matrix) for matrix in (first, second))
     found, scores = np.full(one.d_sae, -1, np.int64), np.zeros(one.d_sae, np.float32)

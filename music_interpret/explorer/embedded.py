@@ -36,6 +36,6 @@ def sounds(explored: Explored, excerpts: Iterable[Mapping[str, Any]], n_without:
             wanted.append((excerpt["sound_without"], token))
         piece = explored.piece(roll["song"])
         for address, without in wanted:
-            made = sound_of(piece, explored.encoding.resolution, roll["start"], roll["end"], without)
+            made = sound_of(piece, explored.scheme.resolution, roll["start"], roll["end"], without)
             found[address] = base64.b64encode(ogg_bytes(smaller(made))).decode()
     return found

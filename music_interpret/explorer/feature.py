@@ -19,7 +19,6 @@ from music_interpret.explorer.shapes import (
 from music_interpret.explorer.words import CHOSEN, FIRES_WHEN
 from music_interpret.features.index import HISTOGRAM_EDGES, QUANTILES, strongest
 from music_interpret.features.label_words import described
-from music_interpret.music.encoding import FIELDS
 
 EFFECTS, VALUES = 8, 12
 """Codes that a latent promotes or suppresses most, and values of one concept, that are shown."""
@@ -36,8 +35,8 @@ def feature(explored: Explored, latent: int, n_examples: int = 8) -> Feature:
     Raises:
         InputError: no such latent.
     """
-    token_rows, values = explored.firings.latent(explored.check_latent(latent))
-    name = explored.names.get(latent)
+    token_rows, values = explored.firings.latent(explored.run.check_latent(latent))
+    name, near = explored.run.names.get(latent), explored.run.neighbours
     return {
         "latent": latent,
         "d_sae": explored.index.d_sae,
@@ -50,8 +49,8 @@ def feature(explored: Explored, latent: int, n_examples: int = 8) -> Feature:
         "effects": effects(explored, latent),
         "fires_when": fires_when(explored.counted, token_rows) if len(token_rows) else [],
         "nearest": {
-            "decoder": _neighbours(explored, explored.atlas.similar[latent], explored.atlas.similarity[latent]),
-            "coactivation": _neighbours(explored, explored.atlas.together[latent], explored.atlas.togetherness[latent]),
+            "decoder": _neighbours(explored, near.similar[latent], near.similarity[latent]),
+            "coactivation": _neighbours(explored, near.together[latent], near.togetherness[latent]),
         },
     }
 
@@ -110,16 +109,18 @@ def excerpt_of(explored: Explored, token_rows: np.ndarray, values: np.ndarray, t
     edges = np.array([first, first + songs.n_tokens[song]], token_rows.dtype)
     here = slice(*np.searchsorted(token_rows, edges).tolist())
     firings = SongValues(token_rows[here].astype(np.int64) - first, values[here])
-    return excerpt(explored.pieces.piece(song), explored.encoding, firings, token_id - first)
+    return excerpt(explored.pieces.piece(song), explored.scheme, firings, token_id - first)
 
 
 def effects(explored: Explored, latent: int) -> list[Effect]:
-    """What the latent at its largest activation adds to the logits of each output field."""
-    added = explored.atlas.effects[latent].astype(np.float32) * explored.index.statistics.max[latent]
+    """What the latent at its largest activation adds to the logits of each output field; nothing for a site that does
+    not write to the residual stream.
+    """
+    if explored.run.effects is None:
+        return []
     found: list[Effect] = []
-    start = 0
-    for field, size in zip(FIELDS, explored.atlas.n_codes.tolist(), strict=True):
-        words, here = _words(explored, field), added[start : start + size]
+    for field, added in explored.run.effects.by_field(latent).items():
+        words, here = _words(explored, field), added * explored.index.statistics.max[latent]
         order = np.argsort(-here, kind="stable")
         best, worst = order[:EFFECTS], order[::-1][:EFFECTS]
         found.append(
@@ -129,13 +130,12 @@ def effects(explored: Explored, latent: int) -> list[Effect]:
                 "suppresses": [(words[i], float(here[i])) for i in worst.tolist() if here[i] < 0],
             }
         )
-        start += size
     return found
 
 
 def _words(explored: Explored, field: str) -> list[str]:
-    """A field's codes as the page shows them: places and lengths are in steps."""
-    words = [word if word != "None" else "none" for word in explored.encoding.words(field)]
+    """A field's values as the page shows them: positions and durations are in steps."""
+    words = [word if word != "None" else "none" for word in explored.scheme.words(field)]
     steps = field in ("position", "duration")
     return [f"{word} steps" if steps and word != "none" else word for word in words]
 
@@ -169,7 +169,7 @@ def _value_counts(mine: np.ndarray, counts: np.ndarray, words: tuple[str, ...]) 
 
 def _neighbours(explored: Explored, latents: np.ndarray, scores: np.ndarray) -> list[Neighbour]:
     return [
-        {"latent": latent, "score": score, "name": explored.name(latent)}
+        {"latent": latent, "score": score, "name": explored.run.name(latent)}
         for latent, score in zip(latents.tolist(), scores.tolist(), strict=True)
         if latent >= 0
     ]

@@ -1,25 +1,23 @@
-"""A run opened for exploring: its feature index, names, songs and atlas, all in memory or mapped into it."""
+"""A run opened for exploring: its songs, labels and firings, in memory or read a few at a time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from music_interpret import paths
 from music_interpret.errors import InputError
 from music_interpret.explorer.firings_file import FiringsFile
 from music_interpret.explorer.pieces import Piece, Pieces
-from music_interpret.features.atlas import Atlas, atlas_of
-from music_interpret.features.index import FeatureIndex, open_index
-from music_interpret.features.labels import FOLDER, Labels, read_labels, read_rows
-from music_interpret.features.run import open_activations, read_training_args
+from music_interpret.features.index import FeatureIndex
+from music_interpret.features.labels import read_rows
 from music_interpret.features.sequences import sequences_of
 from music_interpret.music.concepts.concept import NONE
-from music_interpret.music.concepts.library import BUILT_IN
-from music_interpret.music.concepts.table import Sequences, concept_table
-from music_interpret.music.encoding import Encoding
+from music_interpret.runs.run import Run, open_run
+from music_interpret.tokens.concept_table import concept_table
+from music_interpret.tokens.concepts import library
+from music_interpret.tokens.scheme import TokenScheme
+from music_interpret.tokens.sequences import Sequences
 
 RANKS = 10
 """Concept values that are shown of each latent."""
@@ -57,7 +55,7 @@ class Counted(NamedTuple):
     @classmethod
     def of(cls, sequences: Sequences) -> "Counted":
         """Compute them."""
-        chosen = [concept for concept in BUILT_IN if concept.name in COUNTED]
+        chosen = [concept for concept in library(sequences.scheme) if concept.name in COUNTED]
         columns = concept_table(chosen, sequences).columns
         sizes = np.array([concept.n_values + 1 for concept in chosen])
         columns += (np.cumsum(sizes) - sizes - NONE).astype(np.int16)[:, None]
@@ -66,61 +64,46 @@ class Counted(NamedTuple):
         return cls(titles, words, np.ascontiguousarray(columns.T), tuple(counts))
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
 class Explored:
-    """Everything that the pages of one run are made of."""
+    """A run with what its pages need besides: its songs as pieces, and its firings a few at a time."""
 
-    run: Path
-    """Its folder."""
-    args: dict[str, Any]
-    """Its `training_args.json`."""
-    index: FeatureIndex
-    firings: FiringsFile
-    """Its firings, to be read a few at a time."""
-    encoding: Encoding
-    pieces: Pieces
-    """All songs."""
-    labels: Labels | None
-    """None for a run that is not labelled."""
-    names: Mapping[int, dict[str, Any]]
-    """What is known of each live latent's name."""
-    rows: Mapping[str, np.ndarray]
-    """Columns of labels.parquet, sorted by latent and rank; empty if it is not labelled."""
-    atlas: Atlas
-    counted: Counted
+    def __init__(self, run: Run) -> None:
+        """Open what every page needs.
+
+        Raises:
+            InputError: the run has no index, or something that it was made of is gone or damaged.
+        """
+        self.run = run
+        self.index: FeatureIndex = run.index
+        sequences = sequences_of(run.activations)
+        # The map without its class, which is slow.
+        sequences = sequences._replace(tokens=np.asarray(sequences.tokens))
+        self.scheme: TokenScheme = sequences.scheme
+        self.firings = FiringsFile(self.index)
+        """The run's firings, to be read a few at a time."""
+        self.pieces = Pieces.of(sequences, run.activations.songs.splits)
+        """All songs."""
+        self.rows: Mapping[str, np.ndarray] = _by_latent(read_rows(run.labels)) if run.labelled else {}
+        """Columns of labels.parquet, sorted by latent and rank; empty if the run is not labelled."""
+        self.counted = Counted.of(sequences)
 
     @classmethod
     def open(cls, run: str | Path) -> "Explored":
-        """Open a run, given as on the command line; its atlas is made if there is none.
+        """Open a run, given as on the command line, with all that its pages show; what is computed once is made if it
+        is not there.
 
         Raises:
             InputError: no such run, no index, or something that it was made of is gone or damaged.
         """
-        folder = paths.find_run(str(run))
-        args = read_training_args(folder)
-        activations = open_activations(folder, args)
-        index = open_index(folder, activations)
-        labels = read_labels(folder) if (folder / FOLDER).is_dir() else None
-        sequences = sequences_of(activations, args)
-        sequences = sequences._replace(codes=np.asarray(sequences.codes))  # the map without its class, which is slow
-        return cls(
-            run=folder,
-            args=args,
-            index=index,
-            firings=FiringsFile(index),
-            encoding=sequences.encoding,
-            pieces=Pieces.of(sequences, activations.songs.splits),
-            labels=labels,
-            names={name["latent"]: name for name in labels.names} if labels else {},
-            rows=_by_latent(read_rows(labels)) if labels else {},
-            atlas=atlas_of(index),
-            counted=Counted.of(sequences),
-        )
+        explored = cls(open_run(run))
+        for part in ("names", "effects", "neighbours", "map"):
+            getattr(explored.run, part)
+        return explored
 
     @property
     def title(self) -> str:
         """The run's folder without its root: demo/sae/layer_005."""
-        return "/".join(self.run.resolve().parts[-3:])
+        return self.run.title
 
     def piece(self, song: str) -> Piece:
         """A song of the set by its number; InputError if there is none."""
@@ -128,16 +111,6 @@ class Explored:
             last = len(self.pieces.sequences.names) - 1
             raise InputError(f"there is no song {song!r}; expected 0 to {last}")
         return self.pieces.piece(int(song))
-
-    def check_latent(self, latent: int) -> int:
-        """The latent itself; InputError if there is none of this number."""
-        if not 0 <= latent < self.index.d_sae:
-            raise InputError(f"latent {latent} is out of range; expected 0 to {self.index.d_sae - 1}")
-        return latent
-
-    def name(self, latent: int) -> str | None:
-        """The name that test songs support, if there is one."""
-        return self.names[latent]["name"] if latent in self.names else None
 
 
 def _by_latent(rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -7,7 +7,6 @@ import numpy as np
 from music_interpret.errors import InputError
 from music_interpret.explorer.opened import Explored
 from music_interpret.explorer.words import HELP
-from music_interpret.features.evaluation import read_evaluation
 from music_interpret.files import read_json
 
 SCORES = ("mcc", "f1", "gain")
@@ -20,17 +19,17 @@ def overview(explored: Explored, notices: list[str]) -> dict[str, Any]:
         explored: the opened run.
         notices: sentences that the page shows on top, such as that there is no soundfont.
     """
-    names, songs = explored.args["arguments"], explored.index.activations.songs
+    run, songs = explored.run, explored.index.activations.songs
+    settings, labels = run.settings, run.labels if run.labelled else None
     splits, counts = np.unique(songs.splits, return_counts=True)
-    held_out = explored.run / "held_out.json"
-    labels = explored.labels
+    held_out = run.folder / "held_out.json"
     return {
         "run": explored.title,
-        "dataset": names["dataset_name"],
-        "representation": names["data_repr"],
-        "layer": names["layer"],
-        "architecture": names["architecture"],
-        "token_baseline": names.get("token_baseline"),
+        "dataset": settings.dataset_name,
+        "representation": settings.data_repr,
+        "site": run.site.title,
+        "architecture": settings.architecture,
+        "token_baseline": settings.token_baseline,
         "d_sae": explored.index.d_sae,
         "n_live": int((explored.index.statistics.density > 0).sum()),
         "n_tokens": explored.index.activations.n_tokens,
@@ -40,8 +39,8 @@ def overview(explored: Explored, notices: list[str]) -> dict[str, Any]:
         "losses": _losses(explored),
         "set_level": _set_level(labels.meta) if labels else None,
         "labelled": labels is not None,
-        "n_named": sum(name["name"] is not None for name in explored.names.values()),
-        "groups": sorted({name["groups"][0] for name in explored.names.values() if name["name"] and name["groups"]}),
+        "n_named": sum(name["name"] is not None for name in run.names.values()),
+        "groups": sorted({name["groups"][0] for name in run.names.values() if name["name"] and name["groups"]}),
         "notices": [*notices, *_lacking(explored)],
         "help": HELP,
     }
@@ -50,7 +49,7 @@ def overview(explored: Explored, notices: list[str]) -> dict[str, Any]:
 def _losses(explored: Explored) -> dict[str, Any] | None:
     """What the autoencoder costs the model, in nats per token; None until the run was evaluated."""
     try:
-        evaluation = read_evaluation(explored.run)
+        evaluation = explored.run.evaluation
     except InputError:
         return None
     losses = evaluation["rows"]["sae"]["losses"]
@@ -80,9 +79,9 @@ def _set_level(meta: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _lacking(explored: Explored) -> list[str]:
     found = []
-    if explored.labels is None:
+    if not explored.run.labelled:
         found.append(f"This run has no labels yet; they come from: music-interpret label {explored.title}")
-    if not (explored.run / "evaluation.json").is_file():
+    if not (explored.run.folder / "evaluation.json").is_file():
         found.append(
             f"What it costs the model is not measured yet; that does: music-interpret evaluate {explored.title}"
         )
@@ -92,8 +91,8 @@ def _lacking(explored: Explored) -> list[str]:
 def latents(explored: Explored) -> dict[str, Any]:
     """A value for every latent in each column."""
     d_sae, statistics = explored.index.d_sae, explored.index.statistics
-    entries = [explored.names.get(latent) for latent in range(d_sae)]
-    places = np.round(explored.atlas.map.astype(np.float64), 4)
+    entries = [explored.run.names.get(latent) for latent in range(d_sae)]
+    places = np.round(explored.run.map.astype(np.float64), 4)
     found: dict[str, Any] = {
         "latent": np.arange(d_sae),
         "density": statistics.density,

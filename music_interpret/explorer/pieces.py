@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from music_interpret.music.concepts.table import CHUNK_TOKENS, Sequences
-from music_interpret.music.encoding import Encoding
-from music_interpret.music.songs import Songs, decode_notes, note_rows
+from music_interpret.music.songs import Songs
 from music_interpret.music.voices import Voices, voices
+from music_interpret.tokens.scheme import TokenScheme
+from music_interpret.tokens.sequences import Sequences
 
 
 class Notes(NamedTuple):
@@ -29,7 +29,7 @@ class Notes(NamedTuple):
     voice: np.ndarray
     """Number of the melodic line in its song, int16; see `music/voices.py`."""
     token: np.ndarray
-    """Place of the note's token in its song, int16."""
+    """Index in its song of the token that completes the note, int32."""
 
     def taken(self, here: slice | np.ndarray) -> "Notes":
         """Some of them."""
@@ -45,8 +45,8 @@ class Piece(NamedTuple):
     """Its name."""
     split: str
     """train, valid or test; yours for an uploaded file."""
-    codes: np.ndarray
-    """Its tokens, int16 (n_tokens, 6)."""
+    tokens: np.ndarray
+    """Its tokens, integers (n_tokens, n_fields)."""
     notes: Notes
     """Its notes."""
     stretches: np.ndarray
@@ -99,16 +99,13 @@ class Pieces(NamedTuple):
     @classmethod
     def of(cls, sequences: Sequences, splits: np.ndarray) -> "Pieces":
         """Find the notes, lines and bars of all songs, some at a time, so that memory stays small."""
-        first, parts, stretches = sequences.first_token, [], []
-        start = 0
-        while start < len(sequences.names):
-            stop = max(int(np.searchsorted(first, first[start] + CHUNK_TOKENS, side="right")) - 1, start + 1)
-            songs, rows = _songs(sequences, start, stop)
-            metres = songs.metres
-            token = rows - np.repeat(first[start:stop] - first[start], np.diff(songs.first_note))
-            parts.append((_compact(songs, token), np.diff(songs.first_note)))
+        parts, stretches = [], []
+        for start, stop in sequences.chunks():
+            part = sequences.part(start, stop)
+            metres, sizes = part.songs.metres, np.diff(part.songs.first_note)
+            token = part.aligned.completing - np.repeat(part.first_token[:-1], sizes)
+            parts.append((_compact(part.songs, token), sizes))
             stretches.append((np.stack([metres.start, metres.bar_steps], 1), np.diff(metres.first), metres.estimated))
-            start = stop
         return cls(
             sequences=sequences,
             splits=splits,
@@ -126,7 +123,7 @@ class Pieces(NamedTuple):
             key=str(song),
             name=self.sequences.names[song],
             split=str(self.splits[song]),
-            codes=self.sequences.codes[first:stop],
+            tokens=self.sequences.tokens[first:stop],
             notes=self.notes.taken(slice(*self.first_note[song : song + 2])),
             stretches=self.stretches[slice(*self.first_stretch[song : song + 2])],
             estimated=bool(self.estimated[song]),
@@ -134,27 +131,17 @@ class Pieces(NamedTuple):
 
 
 def one_piece(
-    key: str, name: str, codes: np.ndarray, encoding: Encoding, metres: Mapping[str, Any], complete: bool
+    key: str, name: str, tokens: np.ndarray, scheme: TokenScheme, metres: Mapping[str, Any], complete: bool
 ) -> tuple[Piece, Sequences]:
     """A piece that belongs to no set, with what concepts take."""
-    sequences = Sequences(codes, np.array([0, len(codes)]), [name], np.array([complete]), encoding, metres)
+    sequences = Sequences(tokens, np.array([0, len(tokens)]), [name], np.array([complete]), scheme, metres)
     return Pieces.of(sequences, np.array(["yours"])).piece(0)._replace(key=key), sequences
-
-
-def _songs(sequences: Sequences, start: int, stop: int) -> tuple[Songs, np.ndarray]:
-    """The songs start … stop − 1, and the rows of their notes among their tokens."""
-    edges = sequences.first_token[start : stop + 1] - sequences.first_token[start]
-    codes = np.asarray(sequences.codes[sequences.first_token[start] : sequences.first_token[stop]])
-    rows = note_rows(codes)
-    pieces = np.split(decode_notes(codes[rows], sequences.encoding), np.searchsorted(rows, edges[1:-1]))
-    names = sequences.names[start:stop]
-    return Songs.of(pieces, sequences.encoding.resolution, names=names, metres=sequences.metres), rows
 
 
 def _compact(songs: Songs, token: np.ndarray) -> Notes:
     lines = line_numbers(songs.once(voices), songs.first_note)
     columns = (songs.onset, songs.duration, songs.pitch, songs.program, lines, token)
-    kinds = (np.int32, np.int16, np.uint8, np.uint8, np.int16, np.int16)
+    kinds = (np.int32, np.int16, np.uint8, np.uint8, np.int16, np.int32)
     return Notes(*(column.astype(kind) for column, kind in zip(columns, kinds, strict=True)))
 
 

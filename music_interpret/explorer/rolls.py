@@ -6,7 +6,8 @@ import numpy as np
 
 from music_interpret.explorer.pieces import Notes, Piece
 from music_interpret.explorer.shapes import Excerpt, Other, Roll
-from music_interpret.music.encoding import NOTE, Encoding
+from music_interpret.music.instruments import NAME_OF_PROGRAM
+from music_interpret.tokens.scheme import NO_NOTE, TokenScheme
 
 TEMPO_QPM = 100
 """Quarter notes per minute; the model's notes have no tempo."""
@@ -35,12 +36,12 @@ def seconds_per_step(resolution: int) -> float:
     return 60 / TEMPO_QPM / resolution
 
 
-def roll(piece: Piece, encoding: Encoding, start: int = 0, end: int | None = None) -> tuple[Roll, np.ndarray]:
+def roll(piece: Piece, scheme: TokenScheme, start: int = 0, end: int | None = None) -> tuple[Roll, np.ndarray]:
     """The part of a piece between two steps, and which of the piece's notes are in it.
 
     Args:
         piece: the song.
-        encoding: of its tokens.
+        scheme: of its tokens.
         start: first step.
         end: step after the last; None for the end of its last note.
     """
@@ -56,8 +57,8 @@ def roll(piece: Piece, encoding: Encoding, start: int = 0, end: int | None = Non
         "split": piece.split,
         "start": start,
         "end": end,
-        "resolution": encoding.resolution,
-        "seconds_per_step": seconds_per_step(encoding.resolution),
+        "resolution": scheme.resolution,
+        "seconds_per_step": seconds_per_step(scheme.resolution),
         "notes": {
             "onset": notes.onset,
             "duration": notes.duration,
@@ -66,13 +67,11 @@ def roll(piece: Piece, encoding: Encoding, start: int = 0, end: int | None = Non
             "voice": notes.voice,
             "token": notes.token,
         },
-        "lanes": [
-            {"program": int(p), "name": encoding.instrument_names[int(encoding.program_codes[p])]} for p in programs
-        ],
+        "lanes": [{"program": int(p), "name": NAME_OF_PROGRAM[int(p)]} for p in programs],
         "bars": bars,
         "first_bar": first_bar,
         "bars_estimated": piece.estimated,
-        "tokens": len(piece.codes),
+        "tokens": len(piece.tokens),
     }
     return found, inside
 
@@ -94,46 +93,44 @@ def window(piece: Piece, step: int, resolution: int) -> tuple[int, int]:
     return max(start, 0), max(min(end, piece.end), step + 1)
 
 
-def excerpt(piece: Piece, encoding: Encoding, values: SongValues, token: int) -> Excerpt:
+def excerpt(piece: Piece, scheme: TokenScheme, values: SongValues, token: int) -> Excerpt:
     """The bars around one firing of a latent.
 
     Args:
         piece: the song.
-        encoding: of its tokens.
+        scheme: of its tokens.
         values: the latent's firings in the song.
-        token: place of the firing token in the song.
+        token: index of the firing token in the song.
     """
-    notes = piece.notes
-    of_token = int(np.searchsorted(notes.token, token))
-    is_note = bool(piece.codes[token, 0] == NOTE)
-    if is_note:
-        start, end = window(piece, int(notes.onset[of_token]), encoding.resolution)
+    note_of = scheme.aligned(piece.tokens, np.array([0, len(piece.tokens)])).note
+    note = int(note_of[token])
+    if note != NO_NOTE:
+        start, end = window(piece, int(piece.notes.onset[note]), scheme.resolution)
     else:
-        last = token >= len(piece.codes) - 1 and len(notes.token) > 0
-        start = max(piece.end - HEAD_BEATS * encoding.resolution, 0) if last else 0
-        end = piece.end if last else max(min(HEAD_BEATS * encoding.resolution, piece.end), 1)
-    drawn, inside = roll(piece, encoding, start, end)
-    dense = values.dense(len(piece.codes))
+        last = token >= len(piece.tokens) - 1 and len(piece.notes.token) > 0
+        start = max(piece.end - HEAD_BEATS * scheme.resolution, 0) if last else 0
+        end = piece.end if last else max(min(HEAD_BEATS * scheme.resolution, piece.end), 1)
+    drawn, inside = roll(piece, scheme, start, end)
+    dense = values.dense(len(piece.tokens))
     sound = f"/sound/{piece.key}?start={start}&end={end}"
-    here = int(np.searchsorted(inside, of_token))
     return {
         "roll": drawn,
         "values": dense[drawn["notes"]["token"]],
         "token": token,
-        "text": encoding.line(piece.codes[token]),
+        "text": scheme.line(piece.tokens[token]),
         "value": float(dense[token]),
-        "note": here if is_note else None,
-        "others": _others(piece, encoding, dense),
+        "note": int(np.searchsorted(inside, note)) if note != NO_NOTE else None,
+        "others": _others(piece, scheme, dense, note_of),
         "sound": sound,
-        "sound_without": f"{sound}&without={token}" if is_note else None,
+        "sound_without": f"{sound}&without={token}" if note != NO_NOTE else None,
     }
 
 
-def _others(piece: Piece, encoding: Encoding, dense: np.ndarray) -> list[Other]:
-    """Firing tokens of the song that are no notes."""
-    tokens = np.flatnonzero((dense > 0) & (piece.codes[:, 0] != NOTE))
+def _others(piece: Piece, scheme: TokenScheme, dense: np.ndarray, note_of: np.ndarray) -> list[Other]:
+    """Firing tokens of the song that belong to no note."""
+    tokens = np.flatnonzero((dense > 0) & (note_of == NO_NOTE))
     return [
-        {"token": token, "text": encoding.line(piece.codes[token]), "value": float(dense[token])}
+        {"token": token, "text": scheme.line(piece.tokens[token]), "value": float(dense[token])}
         for token in tokens.tolist()
     ]
 

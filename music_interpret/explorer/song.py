@@ -11,8 +11,10 @@ from music_interpret.explorer.opened import Explored
 from music_interpret.explorer.pieces import Piece
 from music_interpret.explorer.rolls import roll
 from music_interpret.music.concepts.concept import NONE, Concept
-from music_interpret.music.concepts.library import BUILT_IN
-from music_interpret.music.concepts.table import Sequences, concept_table
+from music_interpret.tokens.concept_table import concept_table
+from music_interpret.tokens.concepts import library
+from music_interpret.tokens.scheme import TokenScheme
+from music_interpret.tokens.sequences import Sequences
 
 STRONGEST, TRACKS, STRIPS = 8, 12, 12
 """Latents shown of a token; latents and concepts that may be asked for at once."""
@@ -33,7 +35,7 @@ def of_set(explored: Explored, key: str) -> Playable:
     song, everything = int(key), explored.pieces.sequences
     first, stop = everything.first_token[song : song + 2].tolist()
     alone = everything._replace(
-        codes=piece.codes,
+        tokens=piece.tokens,
         first_token=np.array([0, stop - first]),
         names=[piece.name],
         complete=everything.complete[song : song + 1],
@@ -43,8 +45,8 @@ def of_set(explored: Explored, key: str) -> Playable:
 
 def song(explored: Explored, played: Playable) -> dict[str, Any]:
     """A whole piece, its tokens as text, and the strongest latents of each."""
-    drawn, _ = roll(played.piece, explored.encoding)
-    n = len(played.piece.codes)
+    drawn, _ = roll(played.piece, explored.scheme)
+    n = len(played.piece.tokens)
     firings = played.firings
     rank = np.arange(len(firings.tokens)) - np.searchsorted(firings.tokens, firings.tokens)
     kept = rank < STRONGEST
@@ -52,7 +54,7 @@ def song(explored: Explored, played: Playable) -> dict[str, Any]:
     edges = np.cumsum(counts)[:-1]
     return {
         "roll": drawn,
-        "tokens": explored.encoding.lines(played.piece.codes).tolist(),
+        "tokens": explored.scheme.lines(played.piece.tokens).tolist(),
         "strongest": {
             "latents": [part.tolist() for part in np.split(firings.latents[kept], edges)],
             "values": [part.tolist() for part in np.split(firings.values[kept], edges)],
@@ -65,12 +67,12 @@ def tracks(explored: Explored, played: Playable, latents: Sequence[int]) -> dict
     """Activations of some latents on every token of a piece."""
     if len(latents) > TRACKS:
         raise InputError(f"{len(latents)} latents are too many for one picture; expected up to {TRACKS}")
-    n = len(played.piece.codes)
+    n = len(played.piece.tokens)
     return {
         "tracks": [
             {
-                "latent": explored.check_latent(latent),
-                "name": explored.name(latent),
+                "latent": explored.run.check_latent(latent),
+                "name": explored.run.name(latent),
                 "max": float(explored.index.statistics.max[latent]),
                 "values": played.firings.of_latent(latent, n),
             }
@@ -83,7 +85,7 @@ def strips(played: Playable, names: Sequence[str]) -> dict[str, Any]:
     """Values of some concepts on every token of a piece."""
     if len(names) > STRIPS:
         raise InputError(f"{len(names)} concepts are too many for one picture; expected up to {STRIPS}")
-    chosen = [_concept(name) for name in dict.fromkeys(names)]
+    chosen = [_concept(name, played.sequences.scheme) for name in dict.fromkeys(names)]
     table = concept_table(chosen, played.sequences)
     return {
         "strips": [
@@ -97,14 +99,14 @@ def strips(played: Playable, names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _concept(name: str) -> Concept:
-    for concept in BUILT_IN:
+def _concept(name: str, scheme: TokenScheme) -> Concept:
+    for concept in library(scheme):
         if concept.name == name:
             return concept
     raise InputError(f"there is no concept {name!r}")
 
 
-def concepts() -> list[dict[str, str]]:
+def concepts(scheme: TokenScheme) -> list[dict[str, str]]:
     """The concepts that a strip can show."""
     keys = ("name", "group", "leakage", "definition", "reference")
-    return [{key: getattr(concept, key) for key in keys} for concept in BUILT_IN]
+    return [{key: getattr(concept, key) for key in keys} for concept in library(scheme)]

@@ -4,7 +4,7 @@ import tempfile
 import threading
 from collections import OrderedDict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,12 +14,7 @@ from music_interpret.explorer.opened import Explored
 from music_interpret.explorer.pieces import one_piece
 from music_interpret.explorer.reader import Reader
 from music_interpret.explorer.song import Playable
-from music_interpret.music.encoding import NOTE
 from music_interpret.music.scores import FORMATS
-
-if TYPE_CHECKING:
-    from music_interpret.models.loaded import LoadedModel
-    from music_interpret.sae.autoencoder import SparseAutoencoder
 
 LARGEST_BYTES = 4 * 2**20
 KEPT = 32
@@ -44,7 +39,6 @@ class Uploads:
         self.explored, self.reader = explored, reader
         self._pieces: OrderedDict[str, Uploaded] = OrderedDict()
         self._lock, self._loading = threading.Lock(), threading.Lock()
-        self._loaded: tuple[SparseAutoencoder, LoadedModel] | None = None
         self._count = 0
 
     def add(self, name: str, content: bytes) -> Uploaded:
@@ -68,20 +62,20 @@ class Uploads:
         with tempfile.TemporaryDirectory(prefix="music-interpret-") as folder:
             path = Path(folder) / f"piece{suffix}"
             path.write_bytes(content)
-            work = self.reader.read(path, self.explored.encoding.resolution)
+            work = self.reader.read(path, self.explored.scheme.resolution)
         if not len(work.notes):
             raise InputError("no note in this file is for an instrument that the model knows (drums are left out)")
         return self._keep(name, work.notes, {name: work.metres} if work.metres else {}, work.n_works)
 
     def _keep(self, name: str, notes: np.ndarray, metres: dict[str, Any], n_works: int) -> Uploaded:
-        autoencoder, model = self._opened()
-        codes = model.encode(notes)
-        firings = self._firings(codes, autoencoder, model)
-        read = int((codes[:, 0] == NOTE).sum())
+        self._load()
+        tokens = self.explored.run.model.encode(notes)
+        firings = self._firings(tokens)
+        read = len(self.explored.scheme.decode(tokens))
         with self._lock:
             self._count += 1
             key = f"u{self._count}"
-        piece, sequences = one_piece(key, name, codes, self.explored.encoding, metres, read == len(notes))
+        piece, sequences = one_piece(key, name, tokens, self.explored.scheme, metres, read == len(notes))
         notices = []
         if n_works > 1:
             notices.append(f"the file holds {n_works} pieces; this is the first")
@@ -94,36 +88,26 @@ class Uploads:
                 self._pieces.popitem(last=False)
         return uploaded
 
-    def _firings(self, codes: np.ndarray, autoencoder: "SparseAutoencoder", model: "LoadedModel") -> TokenFirings:
+    def _firings(self, tokens: np.ndarray) -> TokenFirings:
         """All latents on all tokens of a piece."""
         import torch
 
-        from music_interpret.activations.hooks import record
-
-        tokens, layer = torch.from_numpy(codes.astype(np.int64)), int(self.explored.args["arguments"]["layer"])
+        run, read = self.explored.run, torch.from_numpy(tokens.astype(np.int64))
         with torch.inference_mode():
-            with record({layer: model.layers[layer]}) as outputs:
-                model.module(tokens[None])
-            z = autoencoder.encode(outputs[layer][0], tokens).numpy()
+            x = run.model.recorded(read[None], [run.site])[run.site][0]
+            z = run.sae.encode(x.float(), read).numpy()
         rows, latents = np.nonzero(z > 0)
         return TokenFirings.of(rows, latents, z[rows, latents])
 
-    def _opened(self) -> "tuple[SparseAutoencoder, LoadedModel]":
-        """The autoencoder and the model, loaded at the first need."""
+    def _load(self) -> None:
+        """Load the autoencoder and the model, once."""
         with self._loading:
-            if self._loaded is None:
-                from music_interpret.features.opened_run import model_of_run
-                from music_interpret.sae.autoencoder import SparseAutoencoder
-
-                run, args = self.explored.run, self.explored.args
-                model = model_of_run(run, args, self.explored.encoding)
-                self._loaded = SparseAutoencoder.load(run / "sae"), model
-            return self._loaded
+            _ = self.explored.run.sae, self.explored.run.model
 
     def warm(self) -> None:
         """Load what the first file would have to wait for."""
         self.reader.warm()
-        self._opened()
+        self._load()
 
     def get(self, key: str) -> Uploaded:
         """An uploaded piece; InputError if it is not there."""

@@ -15,24 +15,25 @@ import torch
 from torch import Tensor
 
 from music_interpret.activations.batches import sequential_batches
+from music_interpret.activations.site_rows import SiteRows
 from music_interpret.features.firings import Firings
 from music_interpret.features.index import Chunk
-from music_interpret.features.opened_run import OpenedRun
 from music_interpret.sae import controls
+from music_interpret.sae.autoencoder import SparseAutoencoder
 
 BATCH_TOKENS = 4096
 Encode = Callable[[Tensor, Tensor], Tensor]
-"""From activations (n, d) and codes (n, 6) to latents (n, n_latents), 0 where they do not fire."""
+"""From activations (n, d) and tokens (n, n_fields) to latents (n, n_latents), 0 where they do not fire."""
 
 
 @torch.inference_mode()
-def firings_of(subject: OpenedRun, encode: Encode, n_latents: int, spans: np.ndarray) -> Firings:
-    """How latents fire on token rows as (start, stop) pairs of a run's activations."""
+def firings_of(rows: SiteRows, encode: Encode, n_latents: int, spans: np.ndarray) -> Firings:
+    """How latents fire on spans (start, stop) of token rows of a site's activations."""
 
     def chunks() -> Iterator[Chunk]:
-        for first, last, rows in sequential_batches(subject.layer, spans, BATCH_TOKENS):
-            codes = torch.from_numpy(np.array(subject.activations.codes[first:last])).to(subject.device)
-            yield Chunk.of(first, encode(rows.to(subject.device).float(), codes).cpu().numpy())
+        for first, last, x in sequential_batches(rows.site, spans, BATCH_TOKENS):
+            tokens = torch.from_numpy(np.array(rows.activations.tokens[first:last])).to(rows.device)
+            yield Chunk.of(first, encode(x.to(rows.device).float(), tokens).cpu().numpy())
 
     return Firings.of_chunks(chunks(), n_latents)
 
@@ -42,22 +43,25 @@ def both_signs(values: Tensor) -> Tensor:
     return torch.cat([values, -values], dim=1).relu_()
 
 
-def control_encoders(subject: OpenedRun, l0: float) -> Iterator[tuple[str, Encode, int]]:
+def control_encoders(
+    rows: SiteRows, autoencoder: SparseAutoencoder, *, l0: float, seed: int
+) -> Iterator[tuple[str, Encode, int]]:
     """Name, encoder and number of latents of each control, made as it is asked for.
 
     Args:
-        subject: the run.
+        rows: what the autoencoder was trained on.
+        autoencoder: the run's.
         l0: its number of latents firing per token.
+        seed: of the run.
     """
-    mean, width = subject.mean, subject.autoencoder.d_in
+    mean, width = rows.mean, autoencoder.d_in
     yield "neurons", lambda x, _: both_signs(x - mean), 2 * width
-    baseline = subject.autoencoder.baseline
+    baseline = autoencoder.baseline
     if baseline is not None:
-        yield "context_neurons", lambda x, codes: both_signs(x - baseline(codes)), 2 * width
-    directions = controls.pca(subject.fitting_rows(), mean, width).directions
+        yield "context_neurons", lambda x, tokens: both_signs(x - baseline(tokens)), 2 * width
+    directions = controls.pca(rows.fitting_rows(), mean, width).directions
     yield "pca", lambda x, _: both_signs((x - mean) @ directions.T), 2 * width
-    d_sae, seed = subject.autoencoder.d_sae, int(subject.args["arguments"].get("seed", 0))
-    scale = torch.from_numpy(subject.normalization.scale).to(subject.device)
+    d_sae = autoencoder.d_sae
     k = controls.coefficients_for(l0, d_sae)
-    start = controls.untrained(subject.fitting_rows(), mean, scale, d_sae, k, seed)
+    start = controls.untrained(rows.fitting_rows(), mean, rows.scale, d_sae, k, seed)
     yield "untrained", start.encode, d_sae

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from music_interpret import files
-from music_interpret.errors import InputError
+from music_interpret import files, provenance
 
 NAME, FORMAT = "evaluation.json", 1
 
@@ -16,14 +15,12 @@ def write_evaluation(run: Path, content: Mapping[str, Any]) -> Path:
     return run / NAME
 
 
-def read_evaluation(run: Path) -> dict[str, Any]:
-    """Read it; InputError if it is missing, of another format, or of an autoencoder that is not the run's any more."""
-    path, again = run / NAME, f"run: music-interpret evaluate {run}"
-    if not path.is_file():
-        raise InputError(f"run {run} was not evaluated; {again}")
-    content = files.read_json(path)
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise InputError(f"{path} is no evaluation of format {FORMAT}; {again}")
-    if content["sae_sha256"] != files.sha256(run / "sae" / "sae_weights.safetensors"):
-        raise InputError(f"{path} is the evaluation of another autoencoder than {run / 'sae'}; {again}")
-    return content
+def read_evaluation(run: Path, sae_sha256: str) -> dict[str, Any]:
+    """Read it; InputError if it is missing, of another format, or of another autoencoder.
+
+    Args:
+        run: the run's folder.
+        sae_sha256: identity of the run's autoencoder.
+    """
+    command, made_from = f"music-interpret evaluate {run}", {"sae_sha256": sae_sha256}
+    return provenance.read(run / NAME, "evaluation", command, made_from=made_from, format_number=FORMAT)

@@ -18,11 +18,11 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from safetensors.numpy import load_file, save
 
-from music_interpret import files
+from music_interpret import files, provenance
 from music_interpret.activations.store import ActivationSet, SongTable
 from music_interpret.errors import InputError
 
-FORMAT = 1
+FOLDER, FORMAT = "features", 1
 WIDER = 8
 """The strongest firings are looked for among so many times as many as are wanted, then among as many times more."""
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
@@ -56,7 +56,7 @@ class FeatureIndex:
     values: np.ndarray
     statistics: LatentStatistics
     activations: ActivationSet
-    """The songs and codes that token rows point to."""
+    """The songs and tokens that token rows point to."""
 
     @property
     def d_sae(self) -> int:
@@ -207,24 +207,19 @@ def _statistics(folder: Path, offsets: np.ndarray, n_tokens: int) -> LatentStati
     return LatentStatistics(density, maxima, means, quantiles, histogram)
 
 
-def open_index(run: Path, activations: ActivationSet) -> FeatureIndex:
-    """Open a run's index over the activations it was made of; InputError if it is missing, damaged or of other
-    activations.
+def open_index(run: Path, activations: ActivationSet, sae_sha256: str) -> FeatureIndex:
+    """Open a run's index over the activations it was made of; InputError if it is missing, damaged or was made from
+    something else.
+
+    Args:
+        run: the run's folder.
+        activations: the store that its token rows point to.
+        sae_sha256: identity of the run's autoencoder.
     """
-    folder = run / "features"
-    again = f"run: music-interpret index {run}"
-    if not (folder / "index.json").is_file():
-        raise InputError(f"no feature index in {run}; {again}")
-    meta = files.read_json(folder / "index.json")
-    if meta.get("format") != FORMAT:
-        raise InputError(f"{folder} has index format {meta.get('format')}; this version reads format {FORMAT}; {again}")
-    if meta.get("sae_sha256") != files.sha256(run / "sae" / "sae_weights.safetensors"):
-        raise InputError(f"{folder} is the index of another autoencoder than {run / 'sae'}; {again}")
-    for key, value in activations.identity.items():
-        if meta.get(key) != value:
-            raise InputError(
-                f"{folder} was made from other activations than {activations.folder} ({key} differs); {again}"
-            )
+    folder, command = run / FOLDER, f"music-interpret index {run}"
+    made_from = {"sae_sha256": sae_sha256} | activations.identity
+    meta = provenance.read(folder / "index.json", "feature index", command, made_from=made_from, format_number=FORMAT)
+    again = f"run again: {command}"
     try:
         offsets = np.load(folder / "offsets.npy", allow_pickle=False)
         token_rows, values = (_map(folder / name) for name in ("token_ids.npy", "values.npy"))

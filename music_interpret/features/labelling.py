@@ -18,7 +18,7 @@ from music_interpret.features.scoring import Part, Scored, score
 from music_interpret.features.set_level import summary
 from music_interpret.features.truth import Columns, Truth
 from music_interpret.music.concepts.concept import LEAKAGES
-from music_interpret.music.concepts.table import ConceptTable
+from music_interpret.tokens.concept_table import ConceptTable
 
 RANKS = 10
 """Rows of each latent, and rows of each column."""

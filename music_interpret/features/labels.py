@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from music_interpret import files
+from music_interpret import files, provenance
 from music_interpret.errors import InputError
 
 FOLDER, FORMAT = "labels", 1
@@ -65,17 +65,17 @@ class Labels(NamedTuple):
     """The content of names.json."""
 
 
-def read_labels(run: Path) -> Labels:
-    """Open a run's labels; InputError if they are missing, damaged or of another autoencoder."""
-    folder, again = run / FOLDER, f"run: music-interpret label {run}"
-    if not (folder / "labels.json").is_file():
-        raise InputError(f"run {run} has no labels; {again}")
-    meta, names = (files.read_json(folder / name) for name in ("labels.json", "names.json"))
-    if meta.get("format") != FORMAT:
-        raise InputError(f"{folder} has format {meta.get('format')}; this version reads format {FORMAT}; {again}")
-    if meta["sae_sha256"] != files.sha256(run / "sae" / "sae_weights.safetensors"):
-        raise InputError(f"{folder} holds labels of another autoencoder than {run / 'sae'}; {again}")
-    return Labels(folder, meta, names)
+def read_labels(run: Path, sae_sha256: str) -> Labels:
+    """Open a run's labels; InputError if they are missing, damaged or of another autoencoder.
+
+    Args:
+        run: the run's folder.
+        sae_sha256: identity of the run's autoencoder.
+    """
+    folder, command = run / FOLDER, f"music-interpret label {run}"
+    made_from = {"sae_sha256": sae_sha256}
+    meta = provenance.read(folder / "labels.json", "labels", command, made_from=made_from, format_number=FORMAT)
+    return Labels(folder, meta, files.read_json(folder / "names.json"))
 
 
 def read_rows(labels: Labels) -> dict[str, np.ndarray]:

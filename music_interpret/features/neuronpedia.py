@@ -9,7 +9,7 @@ import gzip
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,10 +18,13 @@ from tqdm import tqdm
 
 from music_interpret import files
 from music_interpret.errors import InputError
+from music_interpret.features.effects import Effects
 from music_interpret.features.index import FeatureIndex
 from music_interpret.features.label_words import described
 from music_interpret.features.neuronpedia_examples import activations_of, decimals
 from music_interpret.features.neuronpedia_format import CREATOR, Explanation, Feature, Place, metadata
+from music_interpret.models.site import Site
+from music_interpret.tokens.scheme import TokenScheme
 
 BATCH = 128
 HISTOGRAM_BINS = 50
@@ -32,13 +35,23 @@ SIZES = {"layers": "n_layers", "neuronsPerLayer": "d_model", "dimension": "d_mod
 METHOD = "music theory on held-out songs"
 
 
-class Effects(NamedTuple):
-    """What latents do to the model's output."""
+class Logits(NamedTuple):
+    """What latents do to the model's output, as neuronpedia lists it."""
 
     values: np.ndarray
     """Effect of each latent on each output word's logit, (d_sae, n_words)."""
     words: list[str]
     """Output words, such as `pitch=C4`."""
+
+    @classmethod
+    def of(cls, effects: Effects, scheme: TokenScheme) -> "Logits":
+        """From a run's effects."""
+        words = [
+            f"{field}={word}"
+            for field, size in zip(effects.fields, effects.sizes, strict=True)
+            for word in scheme.words(field)[:size]
+        ]
+        return cls(effects.values.astype(np.float32), words)
 
 
 class Written(NamedTuple):
@@ -49,11 +62,14 @@ class Written(NamedTuple):
     explanations: int
 
 
-def place_of(arguments: dict[str, Any]) -> Place:
-    """What a run is called on neuronpedia, from the arguments that made it."""
-    model = _slug(f"mmt-{arguments['dataset_name']}-{arguments['data_repr']}")
-    source_set = _slug(f"{arguments['series_name']}-{arguments['experiment_name']}")
-    return Place(model, source_set, int(arguments["layer"]))
+def place_of(settings: Mapping[str, Any], site: Site) -> Place:
+    """What a run is called on neuronpedia, from the arguments that made it and its site."""
+    model = _slug(f"mmt-{settings['dataset_name']}-{settings['data_repr']}")
+    source_set = _slug(f"{settings['series_name']}-{settings['experiment_name']}")
+    if site.layer is not None:
+        return Place(model, source_set, site.layer)
+    kind, block = site.kind_and_block or (site.name, 0)
+    return Place(model, _slug(f"{kind}-{source_set}"), block)
 
 
 def _slug(text: str) -> str:
@@ -67,7 +83,7 @@ def write(
     place: Place,
     *,
     names: list[dict[str, Any]] | None = None,
-    effects: Effects | None = None,
+    effects: Logits | None = None,
 ) -> Written:
     """Write a source's folder, which appears whole or not at all.
 
@@ -91,14 +107,14 @@ def write(
     return counts
 
 
-def _finite(effects: Effects | None) -> bool:
+def _finite(effects: Logits | None) -> bool:
     return effects is None or bool(np.isfinite(effects.values).all())
 
 
 def _metadata(index: FeatureIndex, place: Place) -> dict[str, Any]:
     activations = index.activations
     manifest, lengths = activations.manifest, activations.songs.n_tokens
-    dataset, resolution = manifest["dataset_name"], activations.encoding().resolution
+    dataset, resolution = manifest["dataset_name"], activations.scheme.resolution
     notes = (
         f"Tokens are pitch@beat.position,duration,instrument in 1/{resolution} beats. Layers are residual-stream "
         f"sites, two a block. Autoencoder {index.meta['sae_sha256']}, model {activations.identity['model_sha256']}."
@@ -119,16 +135,16 @@ def _write_batches(
     decoder: np.ndarray,
     place: Place,
     names: dict[int, dict[str, Any]],
-    effects: Effects | None,
+    effects: Logits | None,
 ) -> Written:
     unit = decoder / np.maximum(np.linalg.norm(decoder, axis=1, keepdims=True), 1e-12)
-    encoding, totals = index.activations.encoding(), {"features": 0, "activations": 0, "explanations": 0}
+    totals = {"features": 0, "activations": 0, "explanations": 0}
     with tqdm(total=index.d_sae, desc="export", unit="feature") as bar:
         for number, first in enumerate(range(0, index.d_sae, BATCH)):
             latents = np.arange(first, min(first + BATCH, index.d_sae))
             parts: dict[str, list[Any]] = {
                 "features": list(_features(index, latents, decoder, unit, place, effects)),
-                "activations": list(activations_of(index, latents, encoding, place)),
+                "activations": list(activations_of(index, latents, place)),
                 "explanations": [
                     _explanation(index, names[latent], place)
                     for latent in latents.tolist()
@@ -163,7 +179,7 @@ def _features(
     decoder: np.ndarray,
     unit: np.ndarray,
     place: Place,
-    effects: Effects | None,
+    effects: Logits | None,
 ) -> Iterator[Feature]:
     rows = decoder[latents]
     aligned = np.argsort(-rows, axis=1, kind="stable")[:, :ALIGNED]
@@ -211,7 +227,7 @@ def _histogram(values: np.ndarray) -> tuple[list[int], list[float]]:
     return heights.tolist(), decimals(((edges[:-1] + edges[1:]) / 2).astype(np.float32)).tolist()
 
 
-def _logits(effects: Effects | None, latent: int) -> dict[str, list[Any]]:
+def _logits(effects: Logits | None, latent: int) -> dict[str, list[Any]]:
     """The columns of a feature that tell its effects on the output."""
     if effects is None:
         return {name: [] for name in Feature.__annotations__ if name.startswith(("logits_", "pos_", "neg_"))}

@@ -12,7 +12,6 @@ import numpy as np
 
 from music_interpret.features.index import FeatureIndex
 from music_interpret.features.neuronpedia_format import CREATOR, Activation, Place
-from music_interpret.music.encoding import FIELDS, INSTRUMENT, NOTE, Encoding
 
 TOP, PER_SONG = 20, 2
 BINS, PER_BIN = 5, 5
@@ -59,7 +58,7 @@ def examples_of(index: FeatureIndex, latent: int) -> list[Example]:
     return found
 
 
-def activations_of(index: FeatureIndex, latents: np.ndarray, encoding: Encoding, place: Place) -> Iterator[Activation]:
+def activations_of(index: FeatureIndex, latents: np.ndarray, place: Place) -> Iterator[Activation]:
     """The examples of some latents; what they have in common is looked up once for all of them."""
     shown = [
         (latent, n, example) for latent in latents.tolist() for n, example in enumerate(examples_of(index, latent))
@@ -75,7 +74,7 @@ def activations_of(index: FeatureIndex, latents: np.ndarray, encoding: Encoding,
     token_rows = np.arange(ends[-1]) + np.repeat(starts - (ends - (stops - starts)), stops - starts)
     values = _values_at(index, np.repeat([latent for latent, _, _ in shown], stops - starts), token_rows).tolist()
     different, places = np.unique(token_rows, return_inverse=True)
-    words = token_words(encoding, np.asarray(index.activations.codes[different]))[places].tolist()
+    words = index.activations.scheme.compact(np.asarray(index.activations.tokens[different]))[places].tolist()
     for i, (latent, n, example) in enumerate(shown):
         stop = int(ends[i])
         start = stop - int(stops[i] - starts[i])
@@ -116,13 +115,3 @@ def _values_at(index: FeatureIndex, latents: np.ndarray, token_rows: np.ndarray)
         spots = np.minimum(np.searchsorted(mine, wanted.astype(mine.dtype)), len(mine) - 1)
         found[first:last] = np.where(mine[spots] == wanted, values[spots], 0)
     return decimals(found)
-
-
-def token_words(encoding: Encoding, codes: np.ndarray) -> np.ndarray:
-    """Each token as one word with a space before it: notes as pitch@beat.position,duration,instrument."""
-    kind, beat, position, pitch, duration, instrument = (
-        np.array(encoding.words(field), object)[codes[:, i]] for i, field in enumerate(FIELDS)
-    )
-    notes = " " + pitch + "@" + beat + "." + position + "," + duration + "," + instrument
-    others = np.where(codes[:, 0] == INSTRUMENT, " instrument=" + instrument, " " + kind)
-    return np.where(codes[:, 0] == NOTE, notes, others)

@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 
 from music_interpret.features.index import FeatureIndex
-from music_interpret.music.encoding import FIELDS, NOTE, PITCH_NAMES, Encoding
 
 MARK, NO_MARK = ">>> ", "    "
 
@@ -31,14 +30,14 @@ class Example(NamedTuple):
 
 def examples(index: FeatureIndex, latent: int, k: int, context: int, *, per_song: int | None = None) -> list[Example]:
     """The k strongest firings of a latent, each with `context` tokens of its song before and after."""
-    songs, codes, encoding = index.activations.songs, index.activations.codes, index.activations.encoding()
+    songs, tokens, scheme = index.activations.songs, index.activations.tokens, index.activations.scheme
     found = []
     for token, value in zip(*index.top(latent, k, per_song=per_song), strict=True):
         song = int(songs.song_of(token))
         first, length = int(songs.first_token[song]), int(songs.n_tokens[song])
         position = int(token) - first
         start, stop = max(position - context, 0), min(position + context + 1, length)
-        lines = encoding.lines(codes[first + start : first + stop]).tolist()
+        lines = scheme.lines(tokens[first + start : first + stop]).tolist()
         found.append(
             Example(float(value), songs.names[song], str(songs.splits[song]), position, length, lines, position - start)
         )
@@ -53,23 +52,12 @@ def to_text(example: Example, rank: int) -> str:
     return "\n".join([head, *lines])
 
 
-def short_tokens(encoding: Encoding, codes: np.ndarray) -> list[str]:
-    """Each token in a few characters: notes as pitch@beat.position, other tokens as their text."""
-    beats, positions = (encoding.code_values[i][codes[:, i + 1]] for i in range(2))
-    lines = encoding.lines(codes).tolist()
-    pitches = [line.partition("pitch=")[2].partition(",")[0] for line in lines]
-    return [
-        f"{pitches[i]}@{beats[i]}.{positions[i]}" if codes[i, 0] == NOTE else lines[i].lower()
-        for i in range(len(codes))
-    ]
-
-
 class Trait(NamedTuple):
     """A value of one field that a latent's top tokens share."""
 
     latent: int
     field: str
-    """A field of the token, or `pitch class`."""
+    """One of the scheme's `properties`."""
     value: str
     """The commonest value among the top tokens."""
     share: float
@@ -85,8 +73,7 @@ def shared_traits(index: FeatureIndex, latents: np.ndarray, k: int) -> list[Trai
     share − base rate.
     """
     activations = index.activations
-    encoding = activations.encoding()
-    columns = _columns(encoding, np.asarray(activations.codes))
+    columns = activations.scheme.properties(np.asarray(activations.tokens))
     rates = {field: np.bincount(column) / len(column) for field, (column, _) in columns.items()}
     traits = []
     for latent in latents.tolist():
@@ -99,11 +86,3 @@ def shared_traits(index: FeatureIndex, latents: np.ndarray, k: int) -> list[Trai
             candidates.append(Trait(latent, field, words[value], share, float(rates[field][value]), len(tokens)))
         traits.append(max(candidates, key=lambda t: t.share - t.base_rate))
     return traits
-
-
-def _columns(encoding: Encoding, codes: np.ndarray) -> dict[str, tuple[np.ndarray, list[str]]]:
-    """Each field of all tokens as small numbers, with the words for them; 0 is "no value" for all but the type."""
-    columns = {field: (codes[:, i].astype(np.int64), encoding.words(field)) for i, field in enumerate(FIELDS)}
-    pitches = encoding.code_values[2][codes[:, 3]]
-    columns["pitch class"] = (np.where(pitches < 0, 0, pitches % 12 + 1), ["none", *PITCH_NAMES])
-    return columns

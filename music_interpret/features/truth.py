@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from music_interpret.music.concepts.concept import LEAKAGES, NONE, Concept
-from music_interpret.music.concepts.table import ConceptTable
+from music_interpret.tokens.concept_table import ConceptTable
 
 LAGS = (0, 1)
 NEEDS = (*LEAKAGES, "next")

@@ -1,4 +1,4 @@
-"""A data set as its authors publish it: `notes/` (arrays and `encoding.json`) and name lists beside it.
+"""A data set as its authors publish it: `notes/` (arrays and `encoding.json`) and name lists alongside.
 
 Songs are those of `names.txt`, else of the split lists (`train-names.txt`, `valid-names.txt`, `test-names.txt`), else
 every note file. Where split lists exist, a song on none of them is in the train split; without them, songs are split
@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from music_interpret.errors import InputError
-from music_interpret.music.encoding import Encoding
+from music_interpret.files import read_json
 from music_interpret.music.notes import read_notes
 
 Split = Literal["train", "valid", "test"]
@@ -27,8 +27,8 @@ class Dataset(NamedTuple):
 
     folder: Path
     """Holds `notes/` and the name lists."""
-    encoding: Encoding
-    """The tables beside the notes."""
+    resolution: int
+    """Time steps per beat of the notes, as `notes/encoding.json` says."""
     names: list[str]
     """Song names, in the order of the lists (or sorted)."""
     splits: list[Split]
@@ -39,7 +39,7 @@ class Dataset(NamedTuple):
         stem = self.folder / "notes" / name
         path = stem.with_name(stem.name + ".npy")
         csv = stem.with_name(stem.name + ".csv")
-        return read_notes(csv if csv.is_file() and not path.is_file() else path, self.encoding.resolution)
+        return read_notes(csv if csv.is_file() and not path.is_file() else path, self.resolution)
 
 
 def hash_split(name: str) -> Split:
@@ -49,10 +49,10 @@ def hash_split(name: str) -> Split:
 
 
 def open_dataset(folder: Path) -> Dataset:
-    """Read the encoding and the name lists of a data set; notes are read song by song."""
+    """Read the resolution and the name lists of a data set; notes are read song by song."""
     if (folder / JOURNAL).is_file() and not (folder / MANIFEST).is_file():
         raise InputError(f"the ingest of {folder} has not finished; run the same ingest command again, and it goes on")
-    encoding = Encoding.load(folder / "notes" / "encoding.json")
+    resolution = _resolution(folder / "notes" / "encoding.json")
     split_of: dict[str, Split] = {}
     for split in SPLITS:
         for name in _read_names(folder / f"{split}-names.txt"):
@@ -65,8 +65,16 @@ def open_dataset(folder: Path) -> Dataset:
     if twice:
         raise InputError(f"song {twice[0]} is listed twice in {folder / 'names.txt'}")
     if split_of:
-        return Dataset(folder, encoding, names, [split_of.get(name, "train") for name in names])
-    return Dataset(folder, encoding, names, [hash_split(name) for name in names])
+        return Dataset(folder, resolution, names, [split_of.get(name, "train") for name in names])
+    return Dataset(folder, resolution, names, [hash_split(name) for name in names])
+
+
+def _resolution(path: Path) -> int:
+    table = read_json(path)
+    resolution = table.get("resolution") if isinstance(table, dict) else None
+    if type(resolution) is not int or resolution < 1:
+        raise InputError(f"{path}: resolution is {resolution!r}; expected the time steps per beat, a whole number")
+    return resolution
 
 
 def _read_names(path: Path) -> list[str]:

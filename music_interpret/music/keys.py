@@ -21,7 +21,7 @@ import numpy as np
 
 from music_interpret.music.chords import last_onset
 from music_interpret.music.concepts.concept import NONE
-from music_interpret.music.encoding import PITCH_NAMES
+from music_interpret.music.pitches import PITCH_NAMES
 from music_interpret.music.songs import Songs
 
 KEYS = (*(f"{name} major" for name in PITCH_NAMES), *(f"{name} minor" for name in PITCH_NAMES))

@@ -7,6 +7,7 @@ names as its header.
 """
 
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from music_interpret.errors import InputError
 
 COLUMNS = ("beat", "position", "pitch", "duration", "program")
 BEAT, POSITION, PITCH, DURATION, PROGRAM = range(5)
+Attribute = Literal["onset", "pitch", "duration", "program"]
+ATTRIBUTES: frozenset[Attribute] = frozenset(get_args(Attribute))
+"""What a note is made of; its onset is beat and position together."""
 
 
 def validate_notes(notes: np.ndarray, name: str, resolution: int) -> np.ndarray:

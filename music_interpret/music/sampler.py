@@ -16,7 +16,7 @@ import numpy as np
 
 from music_interpret.errors import InputError
 from music_interpret.music import sf3
-from music_interpret.music.encoding import INSTRUMENTS
+from music_interpret.music.instruments import INSTRUMENTS
 from music_interpret.music.ogg import decode_ogg
 from music_interpret.music.sf3 import SoundFont, Zone, preset_zones
 

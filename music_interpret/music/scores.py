@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from music_interpret.music.encoding import PROGRAMS
+from music_interpret.music.instruments import PROGRAMS
 from music_interpret.music.notes import sort_notes
 from music_interpret.music.score_metres import Stretch, shifted, signature_metres, stream_metres
 

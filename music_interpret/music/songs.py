@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from music_interpret.music.encoding import NOTE, Encoding
 from music_interpret.music.metres import Metres
 from music_interpret.music.notes import BEAT, DURATION, PITCH, POSITION, PROGRAM
 
@@ -177,14 +176,3 @@ class Songs:
         if analysis not in self._kept:
             self._kept[analysis] = analysis(self)
         return self._kept[analysis]
-
-
-def note_rows(codes: np.ndarray) -> np.ndarray:
-    """Which rows of codes (n_tokens, 6) are notes, int64 (n_notes,)."""
-    return np.flatnonzero(codes[:, 0] == NOTE)
-
-
-def decode_notes(codes: np.ndarray, encoding: Encoding) -> np.ndarray:
-    """The notes of note rows of codes, (n, 6) → int64 (n, 5), as the model is given them (see `Encoding.decode`)."""
-    values = [table[codes[:, column]] for column, table in enumerate(encoding.code_values, start=1)]
-    return np.stack(values, axis=1).astype(np.int64).reshape(-1, 5)

@@ -19,11 +19,11 @@ from torch import Tensor, nn
 
 from music_interpret import __version__, files
 from music_interpret.errors import InputError
-from music_interpret.music.encoding import FIELDS
 from music_interpret.sae.architectures import ENCODERS, TENSORS, SavedKind
 from music_interpret.sae.parameters import Parameters, with_unit_decoder
 from music_interpret.sae.pre_bias import without_pre_bias
 from music_interpret.sae.token_baseline import TokenBaseline
+from music_interpret.tokens.mmt import FIELDS
 
 WEIGHTS, CONFIG, BASELINE = "sae_weights.safetensors", "cfg.json", "token_baseline.safetensors"
 # Without a version, SAELens takes a folder for one from before 6.0 and drops its metadata.
@@ -129,12 +129,12 @@ class SparseAutoencoder(nn.Module):
         files.write_json(folder / CONFIG, cfg)
 
     @property
-    def baseline_note(self) -> dict[str, str]:
+    def baseline_note(self) -> dict[str, Any]:
         """What the metadata of a saved autoencoder says of its token baseline; empty without one."""
         if self.baseline is None:
             return {}
         note = f"encodes and reconstructs x - baseline(codes), not x: see {BASELINE}"
-        return {"token_baseline": "additive", "token_baseline_note": note}
+        return {"token_baseline": "additive", "token_baseline_note": note, "token_fields": list(self.baseline.names)}
 
     def save_baseline(self, folder: Path) -> None:
         """Write the token baseline into `folder`, one table for each field; without one, leave none there."""
@@ -142,7 +142,7 @@ class SparseAutoencoder(nn.Module):
             (folder / BASELINE).unlink(missing_ok=True)
             return
         pieces = self.baseline.table.detach().cpu().split(self.baseline.sizes)
-        tables = {name: piece.contiguous() for name, piece in zip(FIELDS, pieces, strict=True)}
+        tables = {name: piece.contiguous() for name, piece in zip(self.baseline.names, pieces, strict=True)}
         files.write_bytes(folder / BASELINE, save(tables))
 
     def push_to_hub(
@@ -194,16 +194,27 @@ class SparseAutoencoder(nn.Module):
         if kind == "topk" and cfg.get("rescale_acts_by_decoder_norm"):
             parameters = with_unit_decoder(parameters)
         metadata = cfg.get("metadata") or {}
-        baseline = load_baseline(folder, cfg["d_in"]) if metadata.get("token_baseline") == "additive" else None
+        baseline = None
+        if metadata.get("token_baseline") == "additive":
+            baseline = load_baseline(folder, cfg["d_in"], metadata)
         return cls(kind, parameters, k=k, baseline=baseline, metadata=metadata)
 
 
-def load_baseline(folder: Path, d_in: int) -> TokenBaseline:
-    """Read the token baseline beside an autoencoder; InputError if it is missing, damaged or of another width."""
-    tables = list(read_tensors(folder / BASELINE, FIELDS).values())
+def load_baseline(folder: Path, d_in: int, metadata: dict[str, Any]) -> TokenBaseline:
+    """Read the token baseline alongside an autoencoder; InputError if it is missing, damaged or of another width.
+
+    Args:
+        folder: where the file is.
+        d_in: width of the activations.
+        metadata: of the autoencoder, which names the tokens' fields; those of MMT in what version 0.1.0 wrote.
+    """
+    names = metadata.get("token_fields", FIELDS)
+    if not isinstance(names, list | tuple) or not names or not all(isinstance(name, str) for name in names):
+        raise InputError(f"{folder}: token_fields is {names!r}; expected the names of the tokens' fields")
+    tables = list(read_tensors(folder / BASELINE, tuple(names)).values())
     if any(table.shape[1:] != (d_in,) for table in tables):
         raise InputError(f"{folder / BASELINE}: rows are not {d_in} wide, as {CONFIG} says")
-    return TokenBaseline(torch.cat(tables), [len(table) for table in tables])
+    return TokenBaseline(torch.cat(tables), [len(table) for table in tables], names)
 
 
 def _checked(cfg: Any, path: Path) -> tuple[SavedKind, int]:

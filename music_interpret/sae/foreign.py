@@ -102,7 +102,7 @@ def _converted(weights: Path, read: Read) -> SparseAutoencoder:
         parameters = with_unit_decoder(parameters)
     baseline = None
     if (folder / BASELINE).is_file() or read.metadata.get("token_baseline"):
-        baseline = load_baseline(folder, len(parameters["b_dec"]))
+        baseline = load_baseline(folder, len(parameters["b_dec"]), read.metadata)
     return SparseAutoencoder(read.kind, parameters, k=read.k, baseline=baseline, metadata=read.metadata)
 
 

@@ -8,6 +8,7 @@ from tqdm import tqdm
 from music_interpret.activations.batches import Batch, ShuffledBatches
 from music_interpret.activations.normalization import Normalization
 from music_interpret.interrupts import held_back
+from music_interpret.models.site import Site
 from music_interpret.sae.training import DivergedError
 from music_interpret.sae.training_run import TrainingRun
 
@@ -19,33 +20,33 @@ class Sweep:
         self,
         runs: list[TrainingRun],
         batches: ShuffledBatches,
-        normalizations: dict[int, Normalization],
-        codes: np.ndarray | None,
+        normalizations: dict[Site, Normalization],
+        tokens: np.ndarray | None,
         device: torch.device,
     ) -> None:
         """Args:
-        runs: with as many steps to take, each on one of the layers; opened by `begin`.
-        batches: the train songs' activations of all layers.
-        normalizations: by layer.
-        codes: of all tokens, integers (n_tokens, 6), if there are token baselines to train.
+        runs: with as many steps to take, each on one of the sites; opened by `begin`.
+        batches: the train songs' activations of all sites.
+        normalizations: by site.
+        tokens: all of them, integers (n_tokens, n_fields), if there are token baselines to train.
         device: where the runs' parameters are.
         """
-        self.runs, self.batches, self.codes, self.device = runs, batches, codes, device
+        self.runs, self.batches, self.tokens, self.device = runs, batches, tokens, device
         self.affine = {
-            layer: (torch.from_numpy(n.shift).to(device), torch.from_numpy(n.scale).to(device))
-            for layer, n in normalizations.items()
+            site: (torch.from_numpy(n.shift).to(device), torch.from_numpy(n.scale).to(device))
+            for site, n in normalizations.items()
         }
 
-    def normalized(self, batch: Batch) -> dict[int, Tensor]:
-        """A batch's rows by layer, normalised, float32."""
+    def normalized(self, batch: Batch) -> dict[Site, Tensor]:
+        """A batch's rows by site, normalised, float32."""
         return {
-            layer: batch.rows[layer].to(self.device).float().sub_(shift).mul_(scale)
-            for layer, (shift, scale) in self.affine.items()
+            site: batch.rows[site].to(self.device).float().sub_(shift).mul_(scale)
+            for site, (shift, scale) in self.affine.items()
         }
 
-    def codes_of(self, batch: Batch) -> Tensor | None:
-        """The codes of a batch's tokens."""
-        return None if self.codes is None else torch.from_numpy(self.codes[batch.token_rows.numpy()]).to(self.device)
+    def tokens_of(self, batch: Batch) -> Tensor | None:
+        """A batch's tokens."""
+        return None if self.tokens is None else torch.from_numpy(self.tokens[batch.token_rows.numpy()]).to(self.device)
 
     def loop(self) -> list[str]:
         """Steps to the end, with logs and checkpoints; what went wrong in runs that diverged and stopped there.
@@ -54,8 +55,9 @@ class Sweep:
         """
         going, failures = list(self.runs), []
         per_epoch, total = len(self.batches), self.runs[0].n_steps
-        numbers = ", ".join(str(layer) for layer in self.affine)
-        what = f"train layer {numbers}" + (f" ({len(going)} autoencoders)" if len(going) > len(self.affine) else "")
+        what = f"train {', '.join(site.title for site in self.affine)}" + (
+            f" ({len(going)} autoencoders)" if len(going) > len(self.affine) else ""
+        )
         done = min(run.n_done for run in going)
         bar = tqdm(
             total=total * self.batches.batch_size,
@@ -68,11 +70,11 @@ class Sweep:
             while going and done < total:
                 epoch, first = divmod(done, per_epoch)
                 for batch in self.batches.epoch(epoch, first):
-                    rows, codes = self.normalized(batch), self.codes_of(batch)
+                    rows, tokens = self.normalized(batch), self.tokens_of(batch)
                     done += 1
                     for run in [run for run in going if run.n_done == done - 1]:
                         try:
-                            values = run.step(rows[run.layer], codes, ends_epoch=done % per_epoch == 0)
+                            values = run.step(rows[run.site], tokens, ends_epoch=done % per_epoch == 0)
                         except DivergedError as error:
                             failures.append(str(error))
                             going.remove(run)

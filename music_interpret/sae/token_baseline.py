@@ -1,9 +1,9 @@
 """What an activation says because of the token itself: one vector for each value of each field, added up.
 
-MMT's token is six known fields. A table row per field value (type, beat, position, pitch, duration, instrument) is
-fitted by ridge regression and then trained along with the autoencoder; its sum is taken off an activation before
-encoding and put back after decoding, so that latents are left to say what the model made of the *context* (after
-Dooms & Wilhelm, "Tokenized SAEs", arXiv 2502.17332, who have one row for each token of a vocabulary).
+A token is one or more known fields (six in MMT: type, beat, position, pitch, duration, instrument). A table row per
+field value is fitted by ridge regression and then trained along with the autoencoder; its sum is subtracted from an
+activation before encoding and added back after decoding, so that latents are left to say what the model made of the
+*context* (after Dooms & Wilhelm, "Tokenized SAEs", arXiv 2502.17332, who have one row for each token of a vocabulary).
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,15 +19,17 @@ RIDGE = 1.0
 
 
 class TokenBaseline(nn.Module):
-    """Lookup from codes, int64 (n_tokens, n_fields), to the sum of their rows, (n_tokens, d_in)."""
+    """Lookup from tokens, int64 (n_tokens, n_fields), to the sum of their values' rows, (n_tokens, d_in)."""
 
-    def __init__(self, table: Tensor, sizes: Sequence[int]) -> None:
+    def __init__(self, table: Tensor, sizes: Sequence[int], names: Sequence[str] = ()) -> None:
         """Args:
         table: rows of all fields, one field after the other, float32 (Σ sizes, d_in).
-        sizes: number of codes of each field.
+        sizes: number of values of each field.
+        names: of the fields; numbers if none are given.
         """
         super().__init__()
         self.sizes = tuple(sizes)
+        self.names = tuple(names) or tuple(f"field {i}" for i in range(len(self.sizes)))
         self.table = nn.Parameter(table, requires_grad=False)
         firsts = np.cumsum([0, *self.sizes[:-1]])
         self.register_buffer("firsts", torch.from_numpy(firsts), persistent=False)

@@ -17,6 +17,7 @@ from torch import Tensor
 from music_interpret import files
 from music_interpret.activations.normalization import Normalization
 from music_interpret.errors import InputError
+from music_interpret.models.site import Site
 from music_interpret.sae import jumprelu
 from music_interpret.sae.autoencoder import SparseAutoencoder
 from music_interpret.sae.metrics import Quality, mean_nearest_cosine, mean_pairwise_cosine
@@ -36,6 +37,7 @@ class TrainingRun:
         folder: Path,
         args: dict[str, Any],
         trainer: Trainer,
+        site: Site,
         normalization: Normalization,
         measure: Callable[[SparseAutoencoder, str], Quality | None],
         *,
@@ -47,6 +49,7 @@ class TrainingRun:
         folder: the run's folder.
         args: content of `training_args.json`.
         trainer: at its start.
+        site: what it is trained on.
         normalization: what the trainer's activations were normalised with.
         measure: quality of an autoencoder on a split's raw activations; None where the split is empty.
         batch_size: tokens per step.
@@ -57,7 +60,7 @@ class TrainingRun:
         self.normalization, self.measure = normalization, measure
         self.log_every, self.checkpoint_every = log_every, checkpoint_every
         self.batch_size = batch_size
-        self.layer = int(args["arguments"]["layer"])
+        self.site = site
         self.state_path = folder / "checkpoints" / STATE
         self.checkpointed = 0
         self.log: RunLog | None = None
@@ -112,10 +115,10 @@ class TrainingRun:
             parameters = with_unit_decoder(parameters)
         baseline, kept = None, self.trainer.baseline
         if kept is not None:
-            # The mean goes with the type, of which every token has exactly one.
+            # The mean goes with the first field, of which every token has exactly one value.
             table = kept.table.detach().cpu() / torch.from_numpy(self.normalization.scale)
             table[: kept.sizes[0]] += torch.from_numpy(self.normalization.shift)
-            baseline = TokenBaseline(table, kept.sizes)
+            baseline = TokenBaseline(table, kept.sizes, kept.names)
         folded = fold_normalization(parameters, self.normalization, shifted=baseline is None)
         metadata = {name: value for name, value in self.args["arguments"].items() if name != "token_baseline"}
         metadata |= {key: self.args["activations"][key] for key in ("model_sha256", "codes_sha256")}

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from music_interpret.browse import open_run
 from music_interpret.errors import InputError
 from music_interpret.explorer import comparison
 from music_interpret.explorer.comparison import comparable_runs, compared, partners
 from music_interpret.explorer.opened import Explored
+from music_interpret.runs.run import open_run
 
 
 def dense(index):
@@ -21,7 +21,7 @@ def dense(index):
 @pytest.mark.parametrize("block", [1024, 7])
 def test_partners_correlate_most(labelled, monkeypatch, block):
     monkeypatch.setattr(comparison, "BLOCK", block)
-    one, other = open_run("s/e"), open_run("s/f")
+    one, other = open_run("s/e").index, open_run("s/f").index
     first, second = dense(one), dense(other)
     with np.errstate(invalid="ignore"):
         expected = np.nan_to_num(np.corrcoef(first, second)[: one.d_sae, one.d_sae :], nan=-1)
@@ -34,7 +34,7 @@ def test_partners_correlate_most(labelled, monkeypatch, block):
 
 
 def test_a_run_is_its_own_best_partner(labelled):
-    index = open_run("s/e")
+    index = open_run("s/e").index
     partner, score = partners(index, index)
     live = np.flatnonzero(partner >= 0)
     np.testing.assert_allclose(score[live], 1, atol=1e-4)
@@ -43,7 +43,7 @@ def test_a_run_is_its_own_best_partner(labelled):
 
 def test_a_sample_of_songs(labelled, monkeypatch):
     monkeypatch.setattr(comparison, "SAMPLED_TOKENS", 500)
-    _, score = partners(open_run("s/e"), open_run("s/f"))
+    _, score = partners(open_run("s/e").index, open_run("s/f").index)
     assert np.isfinite(score).all() and score.max() <= 1 + 1e-5
 
 

@@ -20,7 +20,7 @@ def live_latents(explored, count):
 
 
 def test_excerpts_show_what_the_index_holds(explored):
-    songs, codes = explored.index.activations.songs, explored.index.activations.codes
+    songs, codes = explored.index.activations.songs, explored.index.activations.tokens
     for latent in live_latents(explored, 12):
         tokens, values = explored.index.latent(latent)
         held = dict(zip(tokens.tolist(), values.tolist(), strict=True))
@@ -33,7 +33,7 @@ def test_excerpts_show_what_the_index_holds(explored):
                 assert shown["value"] == held[first + shown["token"]]
                 for token, value in zip(drawn["notes"]["token"].tolist(), shown["values"].tolist(), strict=True):
                     assert value == held.get(first + token, 0.0)
-                assert shown["text"] == str(explored.encoding.lines(codes[[first + shown["token"]]])[0])
+                assert shown["text"] == str(explored.scheme.lines(codes[[first + shown["token"]]])[0])
                 onset = drawn["notes"]["onset"]
                 if shown["note"] is None:
                     assert codes[first + shown["token"], 0] != 3
@@ -63,7 +63,7 @@ def test_examples_are_chosen_as_they_say(explored):
 
 
 def test_counts(explored):
-    codes = np.asarray(explored.index.activations.codes)
+    codes = np.asarray(explored.index.activations.tokens)
     latent = int(np.argmax(explored.index.statistics.density))
     tokens, values = explored.index.latent(latent)
     found = feature(explored, latent)
@@ -71,7 +71,7 @@ def test_counts(explored):
     notes = codes[:, 0] == 3
     fired = np.zeros(len(codes), bool)
     fired[tokens] = True
-    pitch = explored.encoding.code_values[2][codes[:, 3]]
+    pitch = explored.scheme.code_values[2][codes[:, 3]]
     for word, value in by_name["pitch class"].items():
         mine = notes & (pitch % 12 == ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"].index(word))
         assert value["base_rate"] == pytest.approx(mine.sum() / notes.sum())

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from music_interpret.browse import open_run
 from music_interpret.explorer import firings_file
 from music_interpret.explorer.firings_file import FiringsFile
+from music_interpret.runs.run import open_run
 
 
 @pytest.mark.parametrize("table_bytes", [1, 4 * 96 * 7, 2**20])
 def test_latents_and_songs(labelled, monkeypatch, table_bytes):
     monkeypatch.setattr(firings_file, "TABLE_BYTES", table_bytes)
-    index = open_run("s/e")
+    index = open_run("s/e").index
     firings = FiringsFile(index)
     dense = np.zeros((index.d_sae, index.activations.n_tokens), np.float32)
     for latent in range(index.d_sae):

@@ -5,40 +5,37 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from music_interpret.browse import open_run
 from music_interpret.explorer.pieces import Notes, Piece, Pieces, line_numbers
-from music_interpret.features.run import read_training_args
 from music_interpret.features.sequences import sequences_of
-from music_interpret.music.concepts import table
 from music_interpret.music.concepts.metre import bars
 from music_interpret.music.songs import Songs
 from music_interpret.music.voices import Voices, voices
-from music_interpret.paths import find_run
+from music_interpret.runs.run import open_run
+from music_interpret.tokens import sequences as sequences_module
 
 
 @pytest.fixture
 def pieces(labelled):
-    index = open_run("s/e")
-    sequences = sequences_of(index.activations, read_training_args(find_run("s/e")))
-    return Pieces.of(sequences, index.activations.songs.splits)
+    activations = open_run("s/e").activations
+    return Pieces.of(sequences_of(activations), activations.songs.splits)
 
 
 def test_notes_are_those_of_the_tokens(pieces):
-    encoding = pieces.sequences.encoding
+    encoding = pieces.sequences.scheme
     for song in (0, 7, 39):
         piece = pieces.piece(song)
-        notes = encoding.decode(piece.codes)
+        notes = encoding.decode(piece.tokens)
         np.testing.assert_array_equal(piece.notes.onset, notes[:, 0] * encoding.resolution + notes[:, 1])
         for column, name in ((2, "pitch"), (3, "duration"), (4, "program")):
             np.testing.assert_array_equal(getattr(piece.notes, name), notes[:, column])
-        assert (piece.codes[piece.notes.token, 0] == 3).all() and len(piece.notes.token) == len(notes)
+        assert (piece.tokens[piece.notes.token, 0] == 3).all() and len(piece.notes.token) == len(notes)
         assert piece.end == (piece.notes.onset + piece.notes.duration).max()
         assert piece.name == pieces.sequences.names[song] and piece.key == str(song)
 
 
 def test_lines_follow_the_voices(pieces):
     piece = pieces.piece(5)
-    songs = Songs.of([pieces.sequences.encoding.decode(piece.codes)], pieces.sequences.encoding.resolution)
+    songs = Songs.of([pieces.sequences.scheme.decode(piece.tokens)], pieces.sequences.scheme.resolution)
     found = voices(songs)
     for note, before in enumerate(found.previous.tolist()):
         if before >= 0 and (found.previous[:note] == before).sum() == 0:
@@ -65,8 +62,8 @@ def test_bar_lines_are_where_bars_begin(pieces):
     for song in range(0, 40, 7):
         piece = pieces.piece(song)
         notes = Songs.of(
-            [pieces.sequences.encoding.decode(piece.codes)],
-            pieces.sequences.encoding.resolution,
+            [pieces.sequences.scheme.decode(piece.tokens)],
+            pieces.sequences.scheme.resolution,
             names=[piece.name],
             metres=pieces.sequences.metres,
         )
@@ -102,8 +99,8 @@ def test_bar_lines(stretches, start, end, lines, first):
 
 
 def test_sets_in_parts_are_the_same_as_whole(pieces, monkeypatch):
-    monkeypatch.setattr("music_interpret.explorer.pieces.CHUNK_TOKENS", 700)
-    assert table.CHUNK_TOKENS > 700
+    assert pieces.sequences.first_token[-1] < sequences_module.CHUNK_TOKENS
+    monkeypatch.setattr(sequences_module, "CHUNK_TOKENS", 700)
     parts = Pieces.of(pieces.sequences, pieces.splits)
     for one, other in zip((*pieces.notes, *pieces[3:]), (*parts.notes, *parts[3:]), strict=True):
         np.testing.assert_array_equal(one, other)

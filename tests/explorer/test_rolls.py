@@ -9,11 +9,12 @@ from music_interpret.errors import InputError
 from music_interpret.explorer.audio import rows_of, sound_of
 from music_interpret.explorer.pieces import Notes, Piece, Pieces
 from music_interpret.explorer.rolls import SongValues, excerpt, roll, window, without_line
-from music_interpret.music.concepts.table import Sequences
-from music_interpret.music.encoding import Encoding, mmt_encoding
 from music_interpret.music.notes import sort_notes
+from music_interpret.tokens.mmt import MMTScheme
+from music_interpret.tokens.mmt_tables import mmt_encoding
+from music_interpret.tokens.sequences import Sequences
 
-ENCODING = Encoding.from_json(mmt_encoding(), "")
+ENCODING = MMTScheme.from_json(mmt_encoding(), "")
 
 
 def piece_of(notes: np.ndarray) -> Piece:
@@ -35,13 +36,13 @@ notes_arrays = st.lists(
 @given(notes_arrays, st.data())
 def test_any_token_has_an_excerpt_that_holds_it(notes, data):
     piece = piece_of(notes)
-    token = data.draw(st.integers(0, len(piece.codes) - 1))
+    token = data.draw(st.integers(0, len(piece.tokens) - 1))
     shown = excerpt(piece, ENCODING, SongValues(np.array([token]), np.array([2.5], np.float32)), token)
     drawn = shown["roll"]
     assert 0 <= drawn["start"] < drawn["end"]
-    assert shown["value"] == 2.5 and drawn["tokens"] == len(piece.codes)
+    assert shown["value"] == 2.5 and drawn["tokens"] == len(piece.tokens)
     if shown["note"] is None:
-        assert piece.codes[token, 0] != 3 and [other["token"] for other in shown["others"]] == [token]
+        assert piece.tokens[token, 0] != 3 and [other["token"] for other in shown["others"]] == [token]
         assert shown["sound_without"] is None
     else:
         assert drawn["notes"]["token"][shown["note"]] == token and shown["values"][shown["note"]] == 2.5

@@ -41,11 +41,11 @@ def send(client, name, content):
 
 def test_a_piece_of_the_set_is_seen_as_in_the_set(client, explorer, monkeypatch):
     """The latents of an uploaded piece are those that the index has of the same notes."""
-    encoding = explorer.explored.encoding
+    encoding = explorer.explored.scheme
     piece = explorer.explored.pieces.piece(4)
-    notes = encoding.decode(piece.codes)
+    notes = encoding.decode(piece.tokens)
     played = explorer.uploads._keep("again", notes, {}, 1).played
-    np.testing.assert_array_equal(played.piece.codes, piece.codes)
+    np.testing.assert_array_equal(played.piece.tokens, piece.tokens)
     key = played.piece.key
     mine, theirs = client.get(f"/api/song/{key}").json(), client.get("/api/song/4").json()
     assert mine["roll"]["notes"] == theirs["roll"]["notes"] and mine["tokens"] == theirs["tokens"]
@@ -59,7 +59,7 @@ def test_files_become_songs(client, explorer, path):
     assert answer.status_code == 200, answer.text
     said = answer.json()
     song = client.get(f"/api/song/{said['song']}").json()
-    notes = read_works(path, explorer.explored.encoding.resolution)[0].notes
+    notes = read_works(path, explorer.explored.scheme.resolution)[0].notes
     assert song["roll"]["name"] == path.name and song["roll"]["split"] == "yours"
     assert len(song["roll"]["notes"]["pitch"]) == said["notes"] <= len(notes)
     np.testing.assert_array_equal(song["roll"]["notes"]["pitch"], notes[: said["notes"], 2])

@@ -7,7 +7,7 @@ import pytest
 
 from music_interpret.errors import InputError
 from music_interpret.explorer import widget
-from music_interpret.explorer.notebook import open_run
+from music_interpret.runs.run import open_run
 
 SHOW = """async ([script, data]) => {
     const module = await import(URL.createObjectURL(new Blob([script], { type: "text/javascript" })));

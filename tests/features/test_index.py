@@ -25,7 +25,11 @@ def with_autoencoder(run):
     """A run folder with an autoencoder, whose bytes do not matter here, and what the index notes down of it."""
     (run / "sae").mkdir(exist_ok=True)
     (run / "sae/sae_weights.safetensors").write_bytes(b"weights")
-    return IDENTITY | {"sae_sha256": sha256(run / "sae/sae_weights.safetensors")}
+    return IDENTITY | {"sae_sha256": identity_of(run)}
+
+
+def identity_of(run):
+    return sha256(run / "sae/sae_weights.safetensors")
 
 
 def activations_of(n_tokens, n_songs=5):
@@ -40,7 +44,7 @@ def activations_of(n_tokens, n_songs=5):
 def indexed(run, z, chunk):
     chunks = (Chunk.of(first, z[first : first + chunk]) for first in range(0, len(z), chunk))
     build(run / "features", chunks, z.shape[1], len(z), with_autoencoder(run))
-    return open_index(run, activations_of(len(z)))
+    return open_index(run, activations_of(len(z)), identity_of(run))
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +104,7 @@ def test_a_failed_build_leaves_the_old_index(tmp_path):
 
     with pytest.raises(OSError, match="No space left"):
         build(tmp_path / "features", broken(), 4, 100, with_autoencoder(tmp_path))
-    index = open_index(tmp_path, activations_of(100))
+    index = open_index(tmp_path, activations_of(100), identity_of(tmp_path))
     np.testing.assert_array_equal(index.latent(1)[0], np.flatnonzero(z[:, 1]))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["features", "sae"]
 
@@ -112,21 +116,21 @@ def test_a_failed_build_leaves_the_old_index(tmp_path):
         (lambda f: (f / "values.npy").write_bytes((f / "values.npy").read_bytes()[:-4]), "is damaged"),
         (lambda f: np.save(f / "token_ids.npy", np.zeros(1, np.uint32)), "differ in length"),
         (lambda f: (f / "statistics.safetensors").write_bytes(b"x"), "is damaged"),
-        (lambda f: (f / "index.json").write_text('{"format": 7}'), "index format 7"),
+        (lambda f: (f / "index.json").write_text('{"format": 7}'), "has format 7; expected format 1"),
     ],
 )
 def test_damage_is_named(tmp_path, damage, message):
     indexed(tmp_path, sparse_latents(100, 4, 0.3), 50)
     damage(tmp_path / "features")
     with pytest.raises(InputError, match=message + ".*music-interpret index"):
-        open_index(tmp_path, activations_of(100))
+        open_index(tmp_path, activations_of(100), identity_of(tmp_path))
 
 
 def test_an_index_of_another_autoencoder_is_refused(tmp_path):
     indexed(tmp_path, sparse_latents(100, 4, 0.3), 50)
     (tmp_path / "sae/sae_weights.safetensors").write_bytes(b"other weights")
-    with pytest.raises(InputError, match="index of another autoencoder .*music-interpret index"):
-        open_index(tmp_path, activations_of(100))
+    with pytest.raises(InputError, match="was made from another autoencoder .*music-interpret index"):
+        open_index(tmp_path, activations_of(100), identity_of(tmp_path))
 
 
 def test_other_activations_are_refused(tmp_path):
@@ -134,4 +138,4 @@ def test_other_activations_are_refused(tmp_path):
     other = activations_of(100)
     other.identity = IDENTITY | {"model_sha256": "other"}
     with pytest.raises(InputError, match="model_sha256 differs"):
-        open_index(tmp_path, other)
+        open_index(tmp_path, other, identity_of(tmp_path))

@@ -17,9 +17,10 @@ from music_interpret.features.neuronpedia import Effects, place_of, write
 from music_interpret.features.neuronpedia_examples import AFTER, BEFORE, BINS, PER_BIN, PER_SONG, TOP, decimals
 from music_interpret.features.neuronpedia_format import CREATOR, Place
 from music_interpret.files import sha256
-from music_interpret.music.encoding import Encoding, mmt_encoding
+from music_interpret.tokens.mmt import MMTScheme
+from music_interpret.tokens.mmt_tables import mmt_encoding
 
-ENCODING = Encoding.from_json(mmt_encoding(), "table")
+ENCODING = MMTScheme.from_json(mmt_encoding(), "table")
 SCRIPT = "</script><script>alert('é\u2028')</script>\n\"x\", \\"
 PLACE = Place("mmt-d-ape", "s-e", 3)
 NUMBER, TEXT = (int, float), str
@@ -95,14 +96,14 @@ def index(tmp_path):
     build(tmp_path / "features", [Chunk.of(0, z)], z.shape[1], len(z), meta)
     activations = SimpleNamespace(
         songs=songs,
-        codes=codes,
+        tokens=codes,
         identity={key: meta[key] for key in ("model_sha256", "codes_sha256")},
-        encoding=lambda: ENCODING,
+        scheme=ENCODING,
         folder=tmp_path,
         n_tokens=len(codes),
         manifest={"dataset_name": "d", "data_repr": "ape", "n_layers": 8, "d_model": 16},
     )
-    return open_index(tmp_path, activations)
+    return open_index(tmp_path, activations, meta["sae_sha256"])
 
 
 @pytest.fixture
@@ -209,7 +210,7 @@ def test_every_value_is_what_the_index_says_of_that_token(index, decoder, small_
 def neuronpedia_words(index, start, stop):
     """The words, made again from the plain text of the tokens."""
     words = []
-    for line in ENCODING.lines(index.activations.codes[start:stop]).tolist():
+    for line in ENCODING.lines(index.activations.tokens[start:stop]).tolist():
         head, _, rest = line.partition(": ")
         fields = dict(field.split("=") for field in rest.split(", ") if "=" in field)
         if head == "Note":

@@ -5,11 +5,12 @@ import pytest
 
 from music_interpret.activations.store import SongTable
 from music_interpret.features.index import Chunk, build, open_index
-from music_interpret.features.reading import examples, shared_traits, short_tokens, to_text
+from music_interpret.features.reading import examples, shared_traits, to_text
 from music_interpret.files import sha256
-from music_interpret.music.encoding import Encoding, mmt_encoding
+from music_interpret.tokens.mmt import MMTScheme
+from music_interpret.tokens.mmt_tables import mmt_encoding
 
-ENCODING = Encoding.from_json(mmt_encoding(), "table")
+ENCODING = MMTScheme.from_json(mmt_encoding(), "table")
 # Four songs of a rising scale, each beginning a beat later; latent 0 fires on every D, latent 1 on every start of a
 # song, latent 2 never.
 NOTES = np.array([[beat, 0, 60 + 2 * (beat % 6), 12, 0] for beat in range(12)])
@@ -31,9 +32,9 @@ def index(tmp_path):
     build(tmp_path / "features", [Chunk.of(0, z)], 3, len(z), meta)
     identity = {key: meta[key] for key in ("model_sha256", "codes_sha256")}
     activations = SimpleNamespace(
-        songs=songs, codes=codes, identity=identity, encoding=lambda: ENCODING, folder=tmp_path, n_tokens=len(codes)
+        songs=songs, tokens=codes, identity=identity, scheme=ENCODING, folder=tmp_path, n_tokens=len(codes)
     )
-    return open_index(tmp_path, activations)
+    return open_index(tmp_path, activations, meta["sae_sha256"])
 
 
 def test_an_example_says_where_it_is_and_marks_the_firing_token(index):
@@ -57,9 +58,3 @@ def test_traits_are_what_top_tokens_share_against_all_tokens(index):
     assert (d.field, d.value, d.share, d.n_songs) in {("pitch class", "D", 1.0, 4), ("pitch", "D4", 1.0, 4)}
     assert d.base_rate == pytest.approx(2 / 16)
     assert by_latent[1].field == "type" and by_latent[1].value == "start-of-song"
-
-
-def test_short_tokens():
-    codes = ENCODING.encode(NOTES)[[0, 1, 2, 4, -1]]
-    expected = ["start of song", "instrument: piano", "start of notes", "D4@1.0", "end of song"]
-    assert short_tokens(ENCODING, codes) == expected

@@ -3,19 +3,21 @@ import pytest
 import torch
 from conftest import GOLDEN
 
-from music_interpret.activations.hooks import record
 from music_interpret.errors import InputError
 from music_interpret.files import read_json, write_json
-from music_interpret.models.mmt import load_mmt, next_token_losses, to_authors_names
+from music_interpret.models.families.mmt import load as load_mmt
+from music_interpret.models.hooks import record
+from music_interpret.models.mmt import next_token_losses
+from music_interpret.models.mmt_names import to_authors_names
+from music_interpret.models.site import Site
 from music_interpret.models.state_dict import read_state_dict
-from music_interpret.music.dataset import open_dataset
 
 REPRS = ("ape", "rpe", "npe")
-ENCODING = open_dataset(GOLDEN / "data/base/sod").encoding
+NOTES = GOLDEN / "data/base/sod/notes"
 
 
 def load(data_repr):
-    return load_mmt(GOLDEN / "models/sod" / data_repr, ENCODING)
+    return load_mmt(GOLDEN / "models/sod" / data_repr, NOTES)
 
 
 def golden(data_repr):
@@ -28,7 +30,7 @@ def test_every_residual_site_and_logit_is_the_originals(data_repr):
     model = load(data_repr)
     arrays, codes, mask = golden(data_repr)
     real = mask[:, :-1].numpy()
-    with record(dict(enumerate(model.layers)), stop=False) as outputs:
+    with record({layer: model.at(Site.of_layer(layer)) for layer in range(model.n_layers)}, stop=False) as outputs:
         logits = model.module(codes[:, :-1])
     assert len(outputs) == 4
     for layer, output in outputs.items():
@@ -85,7 +87,7 @@ def test_authors_names_round_trip(data_repr):
 def test_half_precision_checkpoint_is_computed_in_float32(home):
     path = home / "models/sod/ape/checkpoints/best_model.pt"
     torch.save({k: v.half() for k, v in torch.load(path, weights_only=True).items()}, path)
-    model = load_mmt(path.parents[1], ENCODING)
+    model = load_mmt(path.parents[1], NOTES)
     assert all(p.dtype == torch.float32 for p in model.module.parameters())
     _, codes, _ = golden("ape")
     torch.testing.assert_close(model.module(codes)[3], load("ape").module(codes)[3], atol=0.02, rtol=0)
@@ -95,13 +97,12 @@ def test_half_precision_checkpoint_is_computed_in_float32(home):
 def test_bfloat16_is_close_and_float32_comes_back(data_repr):
     model = load(data_repr)
     _, codes, _ = golden(data_repr)
-    with record({3: model.layers[3]}) as exact:
-        model.module(codes)
+    site = Site.of_layer(3)
+    exact = model.recorded(codes, [site])[site]
     model.to_precision("bfloat16")
-    with record({3: model.layers[3]}) as rough:
-        model.module(codes)
-    assert rough[3].dtype == torch.float32
-    difference = (rough[3] - exact[3]).norm() / exact[3].norm()
+    rough = model.recorded(codes, [site])[site]
+    assert rough.dtype == torch.float32
+    difference = (rough - exact).norm() / exact.norm()
     assert 0 < difference < 0.02
 
 
@@ -132,7 +133,7 @@ def test_sizes_that_do_not_fit_the_weights_are_refused(home, change, message):
     path = home / "models/sod/ape/train-args.json"
     write_json(path, read_json(path) | change)
     with pytest.raises(InputError, match=message):
-        load_mmt(path.parent, ENCODING)
+        load_mmt(path.parent, NOTES)
 
 
 def test_rotary_buffer_is_not_needed_and_not_trusted(home):
@@ -141,4 +142,61 @@ def test_rotary_buffer_is_not_needed_and_not_trusted(home):
     assert state.pop("decoder.net.attn_layers.rotary_pos_emb.inv_freq") is not None
     torch.save(state, path)
     _, codes, _ = golden("rpe")
-    torch.testing.assert_close(load_mmt(path.parents[1], ENCODING).module(codes)[0], load("rpe").module(codes)[0])
+    torch.testing.assert_close(load_mmt(path.parents[1], NOTES).module(codes)[0], load("rpe").module(codes)[0])
+
+
+@pytest.mark.parametrize("data_repr", REPRS)
+def test_a_site_and_what_a_sublayer_adds_give_the_next_site(data_repr):
+    model = load(data_repr)
+    _, codes, _ = golden(data_repr)
+    found = model.recorded(codes, list(model.sites))
+    before = found[Site("resid_pre.0")]
+    for block in range(2):
+        for added, after in (("attn_out", "resid_mid"), ("mlp_out", "resid_post")):
+            assert found[Site(f"{added}.{block}")].abs().mean() > 0
+            assert torch.equal(before + found[Site(f"{added}.{block}")], found[Site(f"{after}.{block}")])
+            before = found[Site(f"{after}.{block}")]
+    for ours, theirs in zip(model.unembedding(before), model.module(codes), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("data_repr", REPRS)
+@pytest.mark.parametrize("lengths", [(1, 1, 1), (40, 1, 1, 7), (95, 1), (3, 50, 43)])
+def test_reading_on_with_a_cache_is_reading_all_at_once(data_repr, lengths):
+    """Logits after each token are those of the whole sequence, whatever the steps; the cache given stays as it was."""
+    model = load(data_repr)
+    _, codes, _ = golden(data_repr)
+    expected = model.module(codes[:, : sum(lengths)])
+    with torch.no_grad():
+        started = model.start(codes[:, : lengths[0]])
+        parts, place = [started.logits], lengths[0]
+        for length in lengths[1:]:
+            new = codes[:, place : place + length]
+            again = model.step(started.cache, new)
+            started = model.step(started.cache, new)
+            for one, other in zip(again.logits, started.logits, strict=True):
+                assert torch.equal(one, other)
+            parts.append(started.logits)
+            place += length
+    for field, whole in enumerate(expected):
+        torch.testing.assert_close(torch.cat([part[field] for part in parts], dim=1), whole, atol=1e-4, rtol=1e-4)
+
+
+def test_a_row_read_with_a_cache_does_not_depend_on_its_batch():
+    model = load("rpe")
+    _, codes, _ = golden("rpe")
+    with torch.no_grad():
+        together = model.step(model.start(codes[:, :30]).cache, codes[:, 30:31]).logits
+        for row in range(len(codes)):
+            own = codes[row : row + 1]
+            alone = model.step(model.start(own[:, :30]).cache, own[:, 30:31]).logits
+            for one, all_rows in zip(alone, together, strict=True):
+                torch.testing.assert_close(one[0], all_rows[row], atol=1e-5, rtol=1e-5)
+
+
+def test_reading_past_the_models_length_is_refused():
+    model = load("ape")
+    _, codes, _ = golden("ape")
+    started = model.start(codes[:, :96])
+    with pytest.raises(InputError, match="a sequence of 97 tokens is longer than the model reads; expected at most 96"):
+        model.step(started.cache, codes[:, :1])

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from music_interpret.errors import InputError
-from music_interpret.music.encoding import PROGRAMS
+from music_interpret.music.instruments import PROGRAMS
 from music_interpret.music.notes import validate_notes
 from music_interpret.music.score_sources import find_scores
 from music_interpret.music.scores import BrokenScore, _join_ties, note_array, polyphony, read_works

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from music_interpret.music.encoding import Encoding, mmt_encoding
 from music_interpret.music.notes import sort_notes
-from music_interpret.music.songs import APART_BEATS, Songs, decode_notes, note_rows
+from music_interpret.music.songs import APART_BEATS, Songs
 
 with np.load(Path(__file__).parents[1] / "fixtures" / "scores" / "corpus.npz") as archive:
     REAL = list(archive.values())
@@ -94,17 +93,6 @@ def test_an_analysis_runs_once() -> None:
     songs, others = Songs.of(REAL[:1], 12), Songs.of(REAL[:1], 12)
     assert [songs.once(analysis), songs.once(analysis), others.once(analysis)] == [1, 1, 2]
     assert calls == [songs, others]
-
-
-def test_notes_of_codes_are_the_models() -> None:
-    """What is decoded of all note rows is what the encoding decodes, durations snapped and late beats left out."""
-    encoding = Encoding.from_json(mmt_encoding(), "x")
-    for notes in REAL:
-        codes = encoding.encode(notes)
-        rows = note_rows(codes)
-        assert rows[0] == 2 + len(np.unique(codes[rows, 5])) and (np.diff(rows) == 1).all()
-        assert np.array_equal(decode_notes(codes[rows], encoding), encoding.decode(codes))
-    assert decode_notes(np.zeros((0, 6), np.int16), encoding).shape == (0, 5)
 
 
 def test_pieces_are_not_changed() -> None:

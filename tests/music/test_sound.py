@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from music_interpret.errors import InputError
 from music_interpret.music import ogg, sound
-from music_interpret.music.encoding import INSTRUMENTS
+from music_interpret.music.instruments import INSTRUMENTS
 from music_interpret.music.sound import PEAK, RATE, RELEASE_SECONDS, Sound, ogg_bytes, render, wav_bytes
 
 FIRST_PROGRAMS = {name: programs[0] for name, programs in INSTRUMENTS}

@@ -15,7 +15,8 @@ import torch
 from music_interpret.errors import InputError
 from music_interpret.models.mmt import load_mmt
 from music_interpret.models.state_dict import read_state_dict
-from music_interpret.music.encoding import Encoding, mmt_encoding
+from music_interpret.tokens.mmt import MMTScheme
+from music_interpret.tokens.mmt_tables import mmt_encoding
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "train_base_model.py"
 TINY = ["--dim", "32", "--blocks", "1", "--heads", "1", "--max_seq_len", "32", "--max_beat", "16"]
@@ -68,7 +69,7 @@ def test_overfits_and_leaves_a_model_that_loads(toy):
 
     state = read_state_dict(folder / "checkpoints" / "best_model.pt", "a checkpoint")
     assert {tensor.dtype for tensor in state.values()} == {torch.float16}
-    encoding = Encoding.from_json(mmt_encoding(), "mmt")
+    encoding = MMTScheme.from_json(mmt_encoding(), "mmt")
     model = load_mmt(folder, encoding)
     notes = np.load(toy / "data" / "base" / "toy" / "notes" / "other.npy")
     codes = torch.from_numpy(model.encode(notes).astype(np.int64))[None]
@@ -171,7 +172,9 @@ def test_augmentation_keeps_what_it_should():
 def test_a_steps_batch_depends_on_seed_and_step_alone(toy):
     settings = script.BaseModelConfig(dataset_name="toy", data_repr="ape", batch_tokens=512, max_seq_len=64)
     notes = [np.load(path) for path in sorted((toy / "data" / "base" / "toy" / "notes").glob("*.npy"))]
-    first, second = (script.TrainingSongs(settings, Encoding.from_json(mmt_encoding(), "mmt"), notes) for _ in range(2))
+    first, second = (
+        script.TrainingSongs(settings, MMTScheme.from_json(mmt_encoding(), "mmt"), notes) for _ in range(2)
+    )
     first.batch(0)
     assert torch.equal(first.batch(5).codes, second.batch(5).codes)
     for step in range(20):

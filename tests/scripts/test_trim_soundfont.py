@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from music_interpret.errors import InputError
-from music_interpret.music.encoding import INSTRUMENTS
+from music_interpret.music.instruments import INSTRUMENTS
 from music_interpret.music.sampler import Sampler
 from music_interpret.music.sf3 import read_font
 from music_interpret.music.sound import FONT

@@ -17,7 +17,7 @@ const CONTROLS = {
 
 export function runInNumbers(run) {
   const what = `${whole(run.d_sae)} latents of a ${ARCHITECTURES[run.architecture] ?? run.architecture} autoencoder`;
-  const where = `on what layer ${run.layer} of the model computes for ${whole(run.n_tokens)} tokens of ${whole(run.n_songs)} songs`;
+  const where = `on what ${run.site} of the model computes for ${whole(run.n_tokens)} tokens of ${whole(run.n_songs)} songs`;
   return h(
     "section",
     { class: "run", "aria-labelledby": "run-title" },

@@ -215,7 +215,7 @@ function top(parent) {
     button.textContent = isDark() ? "Light" : "Dark";
   });
   const { run } = data;
-  const what = `A ${KINDS[run.architecture] ?? run.architecture} sparse autoencoder of layer ${run.layer} of a music transformer, read on ${run.dataset}.`;
+  const what = `A ${KINDS[run.architecture] ?? run.architecture} sparse autoencoder of ${run.site} of a music transformer, read on ${run.dataset}.`;
   make("p", "lead", parent, `${what} Shown here: ${data.choice}. Notes are coloured by activation; the ring is the token that the line above it names.`);
   for (const notice of run.notices) make("p", "notice", parent, notice);
   facts(parent);

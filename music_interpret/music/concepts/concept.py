@@ -9,7 +9,8 @@ A concept of one value gives booleans; one of several gives the number of the va
 where it has none. The leakage class says what the value can be computed from, and so what a latent that follows it may
 merely restate:
 
-- `given`: the token itself and its place in the sequence;
+- `given`: the note itself and its place in the sequence. Where a model's token does not state all that the concept
+  `reads` of the note, it counts as `past` for that model;
 - `past`: that and the tokens before it, in the model's order (within an onset, from low to high);
 - `future`: tokens after it as well.
 
@@ -18,14 +19,14 @@ The metre is taken as known, though the tokens do not say it: a concept that nee
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from music_interpret.music.encoding import Encoding
+from music_interpret.music.notes import ATTRIBUTES, Attribute
 from music_interpret.music.songs import Songs
 
 Leakage = Literal["given", "past", "future"]
@@ -36,14 +37,16 @@ NONE = -1
 
 
 class Tokens(NamedTuple):
-    """Tokens of songs that lie one after the other, for concepts that tokens other than notes have too."""
+    """Tokens of songs that follow each other, for concepts that tokens other than notes have too."""
 
-    codes: np.ndarray
-    """Integers (n_tokens, 6)."""
+    tokens: np.ndarray
+    """Integers (n_tokens, n_fields)."""
     place: np.ndarray
-    """Place of each token in its song, from 0, (n_tokens,)."""
-    encoding: Encoding
-    """What the codes mean."""
+    """Index of each token in its song, from 0, (n_tokens,)."""
+    kind: np.ndarray
+    """Number of each token's kind, see the model's token scheme, (n_tokens,)."""
+    program: np.ndarray
+    """General MIDI program that each token itself names, -1 for none, (n_tokens,)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +69,8 @@ class Concept:
     """From `Songs` to a value for each note, or from `Tokens` to one for each token."""
     of: Literal["note", "token"] = "note"
     """What it is a value of."""
+    reads: frozenset[Attribute] = ATTRIBUTES
+    """What of the note a `given` concept is computed from."""
     many: bool = True
     """Whether `compute` takes many songs at once, or one at a time."""
 
@@ -83,7 +88,7 @@ class Concept:
         Raises:
             ValueError: the function gave something else than one value in range for each note.
         """
-        n = len(subject.codes) if isinstance(subject, Tokens) else len(subject)
+        n = len(subject.tokens) if isinstance(subject, Tokens) else len(subject)
         found = np.asarray(self.compute(subject))
         if found.shape != (n,):
             raise ValueError(
@@ -109,6 +114,7 @@ def concept(
     leakage: Leakage = "future",
     reference: str = "",
     of: Literal["note", "token"] = "note",
+    reads: Collection[Attribute] = ATTRIBUTES,
     many: bool = False,
 ) -> Callable[[Callable[[Any], np.ndarray]], Concept]:
     """Make a concept of a function; its docstring is the definition.
@@ -120,6 +126,7 @@ def concept(
         leakage: what its values can be computed from.
         reference: where the definition comes from.
         of: whether the function takes `Songs` and gives a value for each note, or `Tokens` and one for each token.
+        reads: what of the note itself a `given` concept is computed from: onset, pitch, duration, program.
         many: whether the function takes many songs at once; otherwise it is called song by song.
     """
     for what, value, right in (("group", group, GROUPS), ("leakage", leakage, LEAKAGES)):
@@ -137,6 +144,7 @@ def concept(
             values=tuple(values),
             compute=compute,
             of=of,
+            reads=frozenset(reads),
             many=many,
         )
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from music_interpret.music.chords import QUALITIES, ROLES, chords, roles
 from music_interpret.music.concepts.concept import NONE, concept
-from music_interpret.music.encoding import PITCH_NAMES
+from music_interpret.music.pitches import PITCH_NAMES
 from music_interpret.music.songs import Songs
 from music_interpret.music.sounding import after_last_group, sounding, union_over
 

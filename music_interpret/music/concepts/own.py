@@ -1,13 +1,12 @@
-"""Concepts of the user's own: read from a Python file, and computed so that their errors tell what to mend."""
+"""Concepts of the user's own: read from a Python file, and computed so that their errors tell what to fix."""
 
-import sys
-import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 
+from music_interpret import own_code
 from music_interpret.errors import InputError
 from music_interpret.music.concepts.concept import Concept, Tokens
 from music_interpret.music.songs import Songs
@@ -29,7 +28,7 @@ def load_concepts(path: Path, taken: set[str]) -> list[Concept]:
     Raises:
         InputError: there is no such file, it cannot be run, it makes no concept, or a name is there twice or taken.
     """
-    concepts = _concepts_in(_run(path))
+    concepts = _concepts_in(own_code.run_file(path, "concept file"))
     if not concepts:
         raise InputError(
             f"{path} makes no concept; expected functions decorated with @concept(...), see docs/concepts.md"
@@ -56,27 +55,6 @@ def computed(concept: Concept, subject: Songs | Tokens) -> np.ndarray:
     return np.concatenate([np.zeros(0, np.int16), *found])
 
 
-def _run(path: Path) -> ModuleType:
-    """Execute the file as a module; it is compiled here so that no `__pycache__` comes to lie beside it."""
-    try:
-        source = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"missing concept file {path}") from None
-    except OSError as error:
-        raise InputError(f"concept file {path} cannot be read ({error.strerror}); expected a Python file") from None
-    module = ModuleType(f"own_concepts_{path.stem}")
-    module.__file__ = str(path)
-    # Where dataclasses and the like look up what a module is.
-    sys.modules[module.__name__] = module
-    try:
-        exec(compile(source, str(path), "exec"), vars(module))
-    except SyntaxError as error:
-        raise InputError(f"{path}{_line(error.lineno)}: {type(error).__name__}: {_one_line(error.msg)}") from error
-    except (Exception, SystemExit) as error:
-        raise InputError(f"{path}{_line(_line_of(error, str(path)))}: {_told(error)}") from error
-    return module
-
-
 def _concepts_in(module: ModuleType) -> list[Concept]:
     found: dict[int, Concept] = {}
     for value in vars(module).values():
@@ -94,7 +72,7 @@ def _apart(subject: Songs | Tokens) -> Iterator[tuple[Songs | Tokens, str]]:
     else:
         edges = [*np.flatnonzero(subject.place == 0).tolist(), len(subject.place)]
         for first, last in zip(edges, edges[1:], strict=False):
-            yield Tokens(subject.codes[first:last], subject.place[first:last], subject.encoding), ""
+            yield Tokens(*(column[first:last] for column in subject)), ""
 
 
 def _called(concept: Concept, subject: Songs | Tokens, where: str) -> np.ndarray:
@@ -108,29 +86,10 @@ def _called(concept: Concept, subject: Songs | Tokens, where: str) -> np.ndarray
         if isinstance(error, ValueError) and str(error).startswith(f"concept {concept.name!r} gave"):
             raise InputError(f"{error}{where}") from error
         file = getattr(getattr(concept.compute, "__code__", None), "co_filename", "")
-        number = _line_of(error, file)
-        place = f" ({file}{_line(number)})" if number else ""
-        raise InputError(f"concept {concept.name!r} failed{where}{place}: {_told(error)}") from error
+        number = own_code.line_of(error, file)
+        place = f" ({file}{own_code.line(number)})" if number else ""
+        raise InputError(f"concept {concept.name!r} failed{where}{place}: {own_code.in_words(error)}") from error
 
 
 def _is_ours(concept: Concept) -> bool:
     return str(getattr(concept.compute, "__module__", "")).startswith(OURS)
-
-
-def _line_of(error: BaseException, file: str) -> int | None:
-    """The last line of the file that was on the way to the error."""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    return lines[-1] if lines else None
-
-
-def _line(number: int | None) -> str:
-    return f", line {number}" if number else ""
-
-
-def _told(error: BaseException) -> str:
-    return f"{type(error).__name__}: {_one_line(error)}".rstrip(": ")
-
-
-def _one_line(message: object) -> str:
-    text = " ".join(str(message).split())
-    return text if len(text) <= 200 else f"{text[:197]}..."

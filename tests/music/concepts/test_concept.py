@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from music_interpret.music.concepts.concept import Concept, Tokens, concept, concepts_of
-from music_interpret.music.encoding import Encoding, mmt_encoding
 from music_interpret.music.songs import Songs
+from music_interpret.tokens.mmt import MMTScheme
+from music_interpret.tokens.mmt_tables import mmt_encoding
 
 SONGS = Songs.of([np.array([[0, 0, 60, 12, 0], [1, 0, 62, 12, 0], [1, 0, 64, 12, 0]])], 12)
 NO_SONGS = Songs.of([], 12)
@@ -78,10 +79,12 @@ def test_anything_else_is_refused(found: object, values: tuple[str, ...], said: 
 
 
 def test_of_tokens_there_is_a_value_for_each_token() -> None:
-    encoding = Encoding.from_json(mmt_encoding(), "x")
+    encoding = MMTScheme.from_json(mmt_encoding(), "x")
     codes = encoding.encode(SONGS.notes)
     first = concept("first", of="token")(lambda tokens: tokens.place == 0)
-    assert first(Tokens(codes, np.arange(len(codes)), encoding)).tolist() == [0] + [-1] * (len(codes) - 1)
+    assert first(Tokens(codes, np.arange(len(codes)), encoding.kind(codes), encoding.programs(codes))).tolist() == [
+        0
+    ] + [-1] * (len(codes) - 1)
 
 
 def test_a_modules_concepts_come_in_the_order_of_its_lines() -> None:

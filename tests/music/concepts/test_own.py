@@ -11,8 +11,9 @@ from music.concepts.causality import assert_causal, assert_songs_apart
 from music_interpret.errors import InputError
 from music_interpret.music.concepts.concept import Tokens, concept
 from music_interpret.music.concepts.own import computed, load_concepts
-from music_interpret.music.encoding import Encoding, mmt_encoding
 from music_interpret.music.songs import Songs
+from music_interpret.tokens.mmt import MMTScheme
+from music_interpret.tokens.mmt_tables import mmt_encoding
 
 PAGE = Path(__file__).parents[3] / "docs" / "concepts.md"
 EXAMPLES = re.findall(r"```python title=\"my_concepts.py\"\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
@@ -157,13 +158,14 @@ def test_one_song_at_a_time() -> None:
 
 
 def test_tokens_one_song_at_a_time() -> None:
-    encoding = Encoding.from_json(mmt_encoding(), "x")
+    encoding = MMTScheme.from_json(mmt_encoding(), "x")
     codes = [encoding.encode(notes) for notes in REAL[:3]]
-    tokens = Tokens(np.concatenate(codes), np.concatenate([np.arange(len(song)) for song in codes]), encoding)
+    all_codes, places = np.concatenate(codes), np.concatenate([np.arange(len(song)) for song in codes])
+    tokens = Tokens(all_codes, places, encoding.kind(all_codes), encoding.programs(all_codes))
 
     @concept("last", of="token")
     def last(tokens: Tokens) -> np.ndarray:
-        return tokens.place == len(tokens.codes) - 1
+        return tokens.place == len(tokens.tokens) - 1
 
     assert (
         np.flatnonzero(computed(last, tokens) == 0).tolist() == (np.cumsum([len(song) for song in codes]) - 1).tolist()

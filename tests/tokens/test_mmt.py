@@ -9,11 +9,16 @@ from hypothesis.extra import numpy as hnp
 
 from music_interpret.errors import InputError
 from music_interpret.music.dataset import open_dataset
-from music_interpret.music.encoding import KNOWN_DURATIONS, PROGRAMS, Encoding, mmt_encoding, pitch_name
+from music_interpret.music.instruments import PROGRAMS
+from music_interpret.music.pitches import pitch_name
+from music_interpret.tokens.mmt import MMTScheme, load
+from music_interpret.tokens.mmt_tables import KNOWN_DURATIONS, mmt_encoding
+from music_interpret.tokens.scheme import Limits
 
 TABLE = json.loads((GOLDEN / "data/base/sod/notes/encoding.json").read_text())
-ENCODINGS = {resolution: Encoding.from_json(mmt_encoding(resolution), "table") for resolution in (12, 24)}
+ENCODINGS = {resolution: MMTScheme.from_json(mmt_encoding(resolution), "table") for resolution in (12, 24)}
 GOLDEN_CODES = np.load(GOLDEN / "golden_sod_ape.npz")
+SCHEME = load(GOLDEN / "data/base/sod/notes")
 
 
 def golden_songs():
@@ -23,12 +28,12 @@ def golden_songs():
 
 
 def test_codes_are_the_original_implementations():
-    for dataset, notes, codes in golden_songs():
-        np.testing.assert_array_equal(dataset.encoding.encode(notes, max_beat=64, max_length=96), codes)
+    for _, notes, codes in golden_songs():
+        np.testing.assert_array_equal(SCHEME.encode(notes, Limits(96, 64)), codes)
 
 
 def test_dump_is_the_original_implementations():
-    dumps = [dataset.encoding.dump(codes) for dataset, _, codes in golden_songs()]
+    dumps = [SCHEME.dump(codes) for _, _, codes in golden_songs()]
     assert "\n\n".join(dumps) == (GOLDEN / "golden_sod_dump.txt").read_text()
 
 
@@ -37,7 +42,7 @@ def test_our_table_at_resolution_12_is_the_authors():
 
 
 def test_resolutions_have_different_tables():
-    assert ENCODINGS[24].n_codes == (5, 1026, 25, 129, 25, 65)
+    assert ENCODINGS[24].sizes == (5, 1026, 25, 129, 25, 65)
     assert ENCODINGS[12].duration_codes[24] == 18 and ENCODINGS[24].duration_codes[24] == 10
     with pytest.raises(InputError, match="expected 12 or 24"):
         mmt_encoding(16)
@@ -106,12 +111,12 @@ def test_song_of_unknown_instruments_has_no_notes():
 
 def test_cut_song_keeps_its_end_and_its_instruments():
     notes = np.array([[beat, 0, 60, 12, program] for beat, program in ((0, 0), (1, 0), (2, 40), (9, 52))])
-    codes = ENCODINGS[12].encode(notes, max_beat=9, max_length=5)
+    codes = ENCODINGS[12].encode(notes, Limits(5, 9))
     np.testing.assert_array_equal(codes[:, 0], [0, 1, 1, 2, 4])  # voices come after the last beat, violin does not
 
 
 def test_codes_out_of_range_are_refused():
-    with pytest.raises(ValueError, match="a code is out of range"):
+    with pytest.raises(ValueError, match="token 0: pitch 129 is out of range; expected 0 to 128"):
         ENCODINGS[12].lines(np.array([[3, 1, 1, 129, 1, 1]]))
     with pytest.raises(ValueError, match="has a field with no value"):
         ENCODINGS[12].decode(np.array([[3, 0, 1, 1, 1, 1]]))
@@ -129,12 +134,47 @@ def test_known_programs():
 def test_incomplete_table_is_refused(key):
     table = {k: v for k, v in TABLE.items() if k != key}
     with pytest.raises(InputError, match="x.json is not an MMT encoding .*" + key):
-        Encoding.from_json(table, "x.json")
+        MMTScheme.from_json(table, "x.json")
 
 
 @given(st.data())
 def test_a_line_is_the_same_alone(data):
-    encoding = Encoding.from_json(mmt_encoding(), "")
+    encoding = MMTScheme.from_json(mmt_encoding(), "")
     kind = data.draw(st.integers(0, 4))
-    codes = np.array([[kind, *(data.draw(st.integers(0, n - 1)) for n in encoding.n_codes[1:])]], np.int16)
+    codes = np.array([[kind, *(data.draw(st.integers(0, n - 1)) for n in encoding.sizes[1:])]], np.int16)
     assert encoding.line(codes[0]) == encoding.lines(codes)[0]
+
+
+@given(st.lists(note_arrays(12, st.integers(0, 500), st.integers(0, 127)), max_size=4))
+def test_every_note_belongs_to_the_token_that_completes_it(songs):
+    """Of many songs at once as of each alone; other tokens belong to no note."""
+    scheme = ENCODINGS[12]
+    tokens = [scheme.encode(notes) for notes in songs]
+    first = np.cumsum([0, *map(len, tokens)])
+    aligned = scheme.aligned(np.concatenate([np.zeros((0, 6), np.int16), *tokens]), first)
+    note = 0
+    for number, song in enumerate(tokens):
+        np.testing.assert_array_equal(
+            aligned.notes[aligned.first_note[number] : aligned.first_note[number + 1]], scheme.decode(song)
+        )
+        for place, token in enumerate(song):
+            expected = note if token[0] == 3 else -1
+            assert aligned.note[first[number] + place] == expected
+            if expected >= 0:
+                assert aligned.completing[note] == first[number] + place
+                note += 1
+    assert len(aligned.notes) == len(aligned.completing) == note
+
+
+def test_the_tables_are_saved_as_they_were_read(tmp_path):
+    SCHEME.save(tmp_path)
+    source = GOLDEN / "data/base/sod/notes/encoding.json"
+    assert (tmp_path / "encoding.json").read_bytes() == source.read_bytes()
+    assert load(tmp_path).fields == SCHEME.fields
+
+
+def test_short_text():
+    notes = np.array([[beat, 0, 60 + 2 * (beat % 6), 12, 0] for beat in range(12)])
+    tokens = ENCODINGS[12].encode(notes)[[0, 1, 2, 4, -1]]
+    expected = ["start of song", "instrument: piano", "start of notes", "D4@1.0", "end of song"]
+    assert ENCODINGS[12].short(tokens) == expected

@@ -1,5 +1,6 @@
-"""Concepts of the token itself: by hand on a Bach chorale, against the score's own names, and on what is odd."""
+"""Concepts of the token itself, of notes and of all tokens: by hand on a chorale, and on what is odd."""
 
+import dataclasses
 from pathlib import Path
 
 import music21
@@ -8,22 +9,25 @@ from music.concepts.causality import assert_causal, assert_songs_apart
 
 from music_interpret.music.concepts import token
 from music_interpret.music.concepts.concept import Concept, Tokens, concepts_of
-from music_interpret.music.encoding import Encoding, mmt_encoding
 from music_interpret.music.scores import read_works
 from music_interpret.music.songs import Songs
+from music_interpret.tokens import concepts as of_tokens
+from music_interpret.tokens.mmt import MMTScheme
+from music_interpret.tokens.mmt_tables import mmt_encoding
 
-CONCEPTS = concepts_of(token)
-OF_NOTES = [concept for concept in CONCEPTS if concept.of == "note"]
-ENCODING = Encoding.from_json(mmt_encoding(), "x")
+ENCODING = MMTScheme.from_json(mmt_encoding(), "x")
+OF_NOTES = concepts_of(token)
+TYPE = of_tokens.token_type(ENCODING.kinds)
+CONCEPTS = [TYPE, of_tokens.instrument, of_tokens.family, of_tokens.place, *OF_NOTES]
 CHORALE = Path(music21.__file__).parent / "corpus" / "bach" / "bwv66.6.mxl"
 NOTES = read_works(CHORALE, 12, 52)[0].notes
-with np.load(Path(__file__).parents[2] / "fixtures" / "scores" / "corpus.npz") as archive:
+with np.load(Path(__file__).parents[1] / "fixtures" / "scores" / "corpus.npz") as archive:
     REAL = list(archive.values())
 
 
 def tokens_of(notes: np.ndarray) -> Tokens:
     codes = ENCODING.encode(notes)
-    return Tokens(codes, np.arange(len(codes)), ENCODING)
+    return Tokens(codes, np.arange(len(codes)), ENCODING.kind(codes), ENCODING.programs(codes))
 
 
 def named(concept: Concept, subject: Songs | Tokens) -> list[str]:
@@ -70,16 +74,16 @@ def test_the_beginning_of_a_chorale() -> None:
 def test_the_tokens_of_a_chorale() -> None:
     tokens = tokens_of(NOTES)
     n = len(NOTES)
-    assert named(token.token_type, tokens) == [
+    assert named(TYPE, tokens) == [
         "start-of-song",
         "instrument",
         "start-of-notes",
         *["note"] * n,
         "end-of-song",
     ]
-    assert named(token.instrument, tokens) == ["", "voices", "", *["voices"] * n, ""]
-    assert named(token.family, tokens) == ["", "ensemble", "", *["ensemble"] * n, ""]
-    places = named(token.place, tokens)
+    assert named(of_tokens.instrument, tokens) == ["", "voices", "", *["voices"] * n, ""]
+    assert named(of_tokens.family, tokens) == ["", "ensemble", "", *["ensemble"] * n, ""]
+    places = named(of_tokens.place, tokens)
     assert places[:9] == ["0", "1", "2", "3", "4-5", "4-5", "6-7", "6-7", "8-11"]
     assert places[11:17] == ["8-11", "12-15", "12-15", "12-15", "12-15", "16-31"]
     assert places[63:65] == ["32-63", "64-127"] and places[127:129] == ["64-127", "128-255"]
@@ -107,12 +111,16 @@ def test_families_and_instruments_are_general_midis() -> None:
         56: ("trumpet", "brass"),
         73: ("flute", "pipe"),
     }
-    assert token.FAMILIES[56 // 8] == "brass" and token.FAMILIES[-1] == "sound effects" and len(token.FAMILIES) == 16
+    assert (
+        of_tokens.FAMILIES[56 // 8] == "brass"
+        and of_tokens.FAMILIES[-1] == "sound effects"
+        and len(of_tokens.FAMILIES) == 16
+    )
     for program, (instrument, family) in songs.items():
         tokens = tokens_of(np.array([[0, 0, 60, 12, program]]))
         known = ENCODING.program_codes[program] > 0
-        assert set(named(token.instrument, tokens)) == {"", *([instrument] if known else [])}, program
-        assert set(named(token.family, tokens)) == {"", *([family] if known else [])}, program
+        assert set(named(of_tokens.instrument, tokens)) == {"", *([instrument] if known else [])}, program
+        assert set(named(of_tokens.family, tokens)) == {"", *([family] if known else [])}, program
 
 
 def test_durations_go_to_the_next_note_value() -> None:
@@ -144,7 +152,34 @@ def test_what_is_out_of_range_has_no_value() -> None:
 
 def test_songs_may_lie_end_to_end() -> None:
     one, other = tokens_of(NOTES), tokens_of(REAL[0])
-    both = Tokens(np.concatenate([one.codes, other.codes]), np.concatenate([one.place, other.place]), ENCODING)
+    both = Tokens(*(np.concatenate(pair) for pair in zip(one, other, strict=True)))
     for concept in CONCEPTS:
         if concept.of == "token":
             assert np.array_equal(concept(both), np.concatenate([concept(one), concept(other)])), concept.name
+
+
+def test_the_library_begins_with_what_tokens_state() -> None:
+    library = of_tokens.library(ENCODING)
+    assert [concept.name for concept in library[:10]] == [concept.name for concept in CONCEPTS]
+    assert len(library) == 110 and len({concept.name for concept in library}) == 110
+
+
+def test_what_a_token_does_not_state_of_its_note_is_past() -> None:
+    """A scheme whose last token of a note is its duration: pitch is then known from an earlier token."""
+
+    class Split(MMTScheme):
+        states = frozenset({"duration"})
+
+    split = Split(**{field.name: getattr(ENCODING, field.name) for field in dataclasses.fields(ENCODING)})
+    leakage = {concept.name: concept.leakage for concept in of_tokens.library(split)}
+    given = {name for name, value in leakage.items() if value == "given"}
+    assert given == {"type", "instrument", "instrument family", "place in the sequence", "duration"}
+    assert leakage["pitch"] == leakage["pitch class"] == leakage["beat"] == leakage["position in the beat"] == "past"
+    before = {concept.name: concept.leakage for concept in of_tokens.library(ENCODING)}
+    assert {name for name in leakage if leakage[name] != before[name]} == {
+        "pitch",
+        "pitch class",
+        "octave",
+        "position in the beat",
+        "beat",
+    }

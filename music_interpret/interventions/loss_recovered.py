@@ -1,8 +1,8 @@
-"""What a reconstruction costs the model: its losses with x̂ in place of x at a layer.
+"""What a reconstruction costs the model: its losses with x̂ in place of x at a site.
 
-The model runs up to the layer once for each batch of songs; what comes after the layer then runs for each thing that is
-put there: x itself (clean), reconstructions, the train songs' mean activation (mean ablation) and 0 (zero ablation).
-For each of the six fields and for their sum, over all real tokens that have one before them:
+For each batch of songs the model runs with each thing that is put there: x itself (clean), reconstructions, the train
+songs' mean activation (mean ablation) and 0 (zero ablation). For each of the token's fields and for their sum, over
+all real tokens that have one before them:
 
 - loss: cross-entropy of the next token in nats;
 - KL: Kullback–Leibler divergence from the clean model's prediction to that with x̂, in nats. Heads predict fields
@@ -14,26 +14,24 @@ something that the model has never seen, on which it does worse than on a typica
 the one against the mean activation is the one to read first.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from music_interpret.activations.hooks import record
-from music_interpret.activations.song_batches import PaddedCodes
+from music_interpret.activations.song_batches import PaddedTokens
+from music_interpret.interventions.edits import Change, Edit, constant, keep, logits_with, zero
 from music_interpret.models.loaded import LoadedModel
-from music_interpret.music.encoding import FIELDS
+from music_interpret.models.site import Site
 
 CLEAN, MEAN_ABLATION, ZERO_ABLATION = "clean", "mean_ablation", "zero_ablation"
 TOTAL = "total"
-Reconstruction = Callable[[Tensor, Tensor], Tensor]
-"""Activations of some tokens, float32 (n, d_model), and their codes, int64 (n, 6), to what is put in their place."""
 
 
 class PatchedLosses(NamedTuple):
-    """Losses with something in place of a layer's output; for each field and `total`, in nats per token."""
+    """Losses with something in place of what is at a site; for each field and `total`, in nats per token."""
 
     loss: dict[str, float]
     """Cross-entropy of the next token."""
@@ -50,68 +48,55 @@ class PatchedLosses(NamedTuple):
 @torch.inference_mode()
 def patched_losses(
     model: LoadedModel,
-    layer: int,
-    batches: Iterable[PaddedCodes],
+    site: Site,
+    batches: Iterable[PaddedTokens],
     mean: Tensor,
-    reconstructions: Mapping[str, Reconstruction],
+    reconstructions: Mapping[str, Change],
 ) -> dict[str, PatchedLosses]:
     """Losses of the clean model, with each reconstruction, and with mean and zero ablation, by name.
 
     Args:
         model: on the device that everything else is on.
-        layer: whose output is replaced.
+        site: whose activations are replaced.
         batches: the songs to measure on.
-        mean: of the layer's activations over the train songs, float32 (d_model,).
-        reconstructions: what is put in the layer's place, by name.
+        mean: of the site's activations over the train songs, float32 (width,).
+        reconstructions: what is put in the activations' place, by name.
     """
-    patches: dict[str, Reconstruction] = {
-        CLEAN: lambda x, _: x,
-        **reconstructions,
-        MEAN_ABLATION: lambda x, _: mean.expand_as(x),
-        ZERO_ABLATION: lambda x, _: torch.zeros_like(x),
-    }
-    n_tokens = 0
-    losses = {name: torch.zeros(len(FIELDS), dtype=torch.float64) for name in patches}
-    divergences = {name: torch.zeros(len(FIELDS), dtype=torch.float64) for name in patches}
+    changes = {CLEAN: keep, **reconstructions, MEAN_ABLATION: constant(mean), ZERO_ABLATION: zero}
+    n_tokens, fields = 0, model.scheme.field_names
+    losses = {name: torch.zeros(len(fields), dtype=torch.float64) for name in changes}
+    divergences = {name: torch.zeros(len(fields), dtype=torch.float64) for name in changes}
     for batch in batches:
-        with record({layer: model.layers[layer]}) as outputs:
-            model.module(batch.codes)
+        recorded = model.recorded(batch.tokens, [site])[site]
         real = batch.mask[:, 1:]
-        targets = batch.codes[:, 1:][real]
+        targets = batch.tokens[:, 1:][real]
         n_tokens += len(targets)
         clean: list[Tensor] = []
-        for name, patch in patches.items():
-            logits = model.continue_from(layer, _patched(outputs[layer], batch, patch))
+        for name, change in changes.items():
+            logits = logits_with(model, batch, Edit(site, change), recorded)
             predictions = [F.log_softmax(field[:, :-1][real].float(), dim=-1) for field in logits]
             clean = clean or predictions
             losses[name] += _cross_entropies(predictions, targets)
             divergences[name] += _divergences(clean, predictions)
-    by_name = {name: _by_field(loss / n_tokens) for name, loss in losses.items()}
-    kl_by_name = {name: _by_field(divergence / n_tokens) for name, divergence in divergences.items()}
-    return {name: _compared(by_name[name], kl_by_name[name], by_name) for name in patches}
-
-
-def _patched(x: Tensor, batch: PaddedCodes, patch: Reconstruction) -> Tensor:
-    """The layer's output with the real tokens' activations replaced; padding, which they never see, stays."""
-    result = x.clone()
-    result[batch.mask] = patch(x[batch.mask], batch.codes[batch.mask]).to(x.dtype)
-    return result
+    by_name = {name: _by_field(loss / n_tokens, fields) for name, loss in losses.items()}
+    kl_by_name = {name: _by_field(divergence / n_tokens, fields) for name, divergence in divergences.items()}
+    return {name: _compared(by_name[name], kl_by_name[name], by_name) for name in changes}
 
 
 def _cross_entropies(predictions: list[Tensor], targets: Tensor) -> Tensor:
-    """Summed negative log-probabilities of each field's targets, float64 (6,)."""
+    """Summed negative log-probabilities of each field's targets, float64 (n_fields,)."""
     columns = [-field.gather(1, targets[:, i, None]).sum(dtype=torch.float64) for i, field in enumerate(predictions)]
     return torch.stack(columns).cpu()
 
 
 def _divergences(clean: list[Tensor], predictions: list[Tensor]) -> Tensor:
-    """Summed KL divergences of each field, float64 (6,)."""
+    """Summed KL divergences of each field, float64 (n_fields,)."""
     pairs = zip(clean, predictions, strict=True)
     return torch.stack([(p.exp() * (p - q)).sum(dtype=torch.float64) for p, q in pairs]).cpu()
 
 
-def _by_field(values: Tensor) -> dict[str, float]:
-    return {TOTAL: float(values.sum())} | dict(zip(FIELDS, values.tolist(), strict=True))
+def _by_field(values: Tensor, fields: Sequence[str]) -> dict[str, float]:
+    return {TOTAL: float(values.sum())} | dict(zip(fields, values.tolist(), strict=True))
 
 
 def _compared(loss: dict[str, float], kl: dict[str, float], by_name: Mapping[str, dict[str, float]]) -> PatchedLosses:
