@@ -101,8 +101,11 @@ class LoadedModel:
         if site.kind_and_block is None or site in self.sites:
             with contextlib.suppress(AttributeError):
                 return self.module.get_submodule(self.sites.get(site, site.name))
-        if site.layer is not None and self.n_layers:
-            raise InputError(f"layer {site.layer} is out of range; expected 0 to {self.n_layers - 1}")
+        layers = sorted(known.layer for known in self.sites if known.layer is not None)
+        if site.layer is not None and layers:
+            all_there = layers == list(range(len(layers)))
+            expected = f"0 to {layers[-1]}" if all_there else f"one of {', '.join(map(str, layers))}"
+            raise InputError(f"layer {site.layer} is out of range; expected {expected}")
         names = ", ".join(known.name for known in self.sites)
         raise InputError(f"unknown site {site.name!r}; expected one of {names}, or the path of a module")
 

@@ -13,10 +13,11 @@ from music_interpret.activations.store import SongTable
 from music_interpret.errors import InputError
 from music_interpret.features import neuronpedia
 from music_interpret.features.index import Chunk, build, open_index
-from music_interpret.features.neuronpedia import Effects, place_of, write
+from music_interpret.features.neuronpedia import Logits, place_of, write
 from music_interpret.features.neuronpedia_examples import AFTER, BEFORE, BINS, PER_BIN, PER_SONG, TOP, decimals
 from music_interpret.features.neuronpedia_format import CREATOR, Place
 from music_interpret.files import sha256
+from music_interpret.models.site import Site
 from music_interpret.tokens.mmt import MMTScheme
 from music_interpret.tokens.mmt_tables import mmt_encoding
 
@@ -123,7 +124,7 @@ def name_of(latent, text):
 
 
 NAMES = [name_of(1, SCRIPT), name_of(2, None), name_of(8, "downbeat")]
-EFFECTS = Effects(np.random.default_rng(2).normal(size=(9, 40)), [f"pitch=C{i}" for i in range(40)])
+EFFECTS = Logits(np.random.default_rng(2).normal(size=(9, 40)), [f"pitch=C{i}" for i in range(40)])
 
 
 def constant(found):
@@ -316,8 +317,10 @@ def test_what_is_not_finite_is_refused(index, decoder, tmp_path):
 
 def test_names_on_the_site_are_of_letters_digits_and_single_hyphens():
     arguments = {"dataset_name": "My_Data__v2", "data_repr": "ape", "series_name": "a.b", "experiment_name": "K=32_"}
-    place = place_of(arguments | {"layer": 5})
+    place = place_of(arguments, Site.of_layer(5))
     assert place == ("mmt-my-data-v2-ape", "a-b-k-32", 5) and place.source_id == "5-a-b-k-32"
+    place = place_of(arguments, Site("mlp_out.2"))
+    assert place == ("mmt-my-data-v2-ape", "mlp-out-a-b-k-32", 2) and place.source_id == "2-mlp-out-a-b-k-32"
 
 
 def test_decimals_are_short_and_exact():
