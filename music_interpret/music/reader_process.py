@@ -114,7 +114,7 @@ class ReaderProcess:
         code = self._process.returncode
         if code == OUT_OF_MEMORY:
             gib = self.limits.address_bytes / 2**30
-            return Answer((), f"reading it took more than {gib:g} GiB of memory", "memory")
+            return Answer((), f"reading it took more than {gib:.3g} GiB of memory", "memory")
         if code == -signal.SIGKILL:
             return Answer((), "its reader was killed (SIGKILL), as happens when the memory is full", "memory")
         cause = f"exit code {code}"
@@ -177,7 +177,7 @@ def _reply(path: str, resolution: int, default_program: int | None, unpacked_byt
         works = read_works(Path(path), resolution, default_program)
     except BrokenScore as error:
         return {"works": [], "broken": _one_line(str(error)), "fault": "broken"}
-    except MemoryError:
+    except (MemoryError, SystemError):  # the latter is Python's own failure, often where memory ran out unnoticed
         raise
     except Exception as error:  # music21 raises whatever its parsers run into
         return {"works": [], "broken": _one_line(f"{type(error).__name__}: {error}"), "fault": "damaged"}

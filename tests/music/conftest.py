@@ -25,6 +25,7 @@ def misread(path, *rest):
         case "spin":
             while True: pass
         case "hungry": held = [bytes(2**26) for _ in range(2**14)]
+        case "internal": raise SystemError("error return without exception set")
         case "pid": raise reader_process.BrokenScore(str(os.getpid()))
         case "parsers":
             import sys
@@ -41,8 +42,9 @@ reader_process.serve(*ARGUMENTS)
 
 @pytest.fixture
 def score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
-    """Makes a MIDI file; reading one named segfault, exit, killed, sleep, spin or hungry does that, and reading one
-    named pid or parsers gives as what is wrong with it the reader's process id or the parsers that it has loaded.
+    """Makes a MIDI file; reading one named segfault, exit, killed, sleep, spin or hungry does that, one named
+    internal raises SystemError, and one named pid or parsers gives as what is wrong with it the reader's process id or
+    the parsers that it has loaded.
     """
     monkeypatch.setattr(reader_process, "SERVE", SERVE)
 

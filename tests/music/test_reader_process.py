@@ -60,6 +60,7 @@ def test_a_broken_file_ends_nothing(reader: ReaderProcess, tmp_path: Path) -> No
     [
         ("segfault", "the reader crashed on it (SIGSEGV)", "crashed"),
         ("exit", "the reader crashed on it (exit code 3)", "crashed"),
+        ("internal", "the reader crashed on it (exit code 1)", "crashed"),
         ("killed", "its reader was killed (SIGKILL), as happens when the memory is full", "memory"),
         ("hungry", "reading it took more than 1 GiB of memory", "memory"),
     ],
