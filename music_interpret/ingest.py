@@ -28,8 +28,9 @@ from music_interpret.config import as_dict, positional
 from music_interpret.errors import InputError
 from music_interpret.music.dataset import JOURNAL, MANIFEST, SPLITS
 from music_interpret.music.metres import METRES, write_metres
+from music_interpret.music.reader_process import Answer, Limits
 from music_interpret.music.score_metres import Stretch
-from music_interpret.music.score_readers import Answer, read_scores
+from music_interpret.music.score_readers import read_scores
 from music_interpret.music.score_sources import ScoreFile, find_scores, listing_sha256
 from music_interpret.music.scores import polyphony
 from music_interpret.tokens.mmt_tables import mmt_encoding
@@ -38,6 +39,10 @@ MIN_POLYPHONY = 0.1
 """A song is polyphonic if two notes or more sound in this share of its sounding time."""
 LONGEST_NAME = 230
 """Bytes of a song's name; file systems allow 255, and a file that is being written has a longer name than the song."""
+LIMIT_SECONDS = 1800.0
+"""After so long a file counts as broken; the longest tune book in music21 takes about a minute."""
+LARGEST_UNPACKED = 2**29
+"""Bytes that a compressed file may unpack to; the largest score in music21 takes 11 MB."""
 Outcome = dict[str, Any]
 """What came of one file: file, songs (name, number of notes, metres), too_short, monophonic, broken (why, or None)."""
 
@@ -61,12 +66,14 @@ class IngestConfig:
     """take at most this many songs, the first by file name (default: all)"""
     jobs: int | None = None
     """files to read at once (default: one for each core)"""
+    memory_gib: int = 8
+    """GiB of memory that reading one file may take; a file that takes more counts as broken"""
     overwrite: bool = False
     """replace a data set of this name"""
 
     def __post_init__(self) -> None:
         mmt_encoding(self.resolution)
-        for option, least in (("min_notes", 1), ("limit", 1), ("jobs", 1)):
+        for option, least in (("min_notes", 1), ("limit", 1), ("jobs", 1), ("memory_gib", 1)):
             value = getattr(self, option)
             if value is not None and value < least:
                 raise InputError(f"--{option} is {value}; expected {least} or more")
@@ -116,7 +123,7 @@ def ingest(config: IngestConfig) -> IngestReport:
 def _ingest(config: IngestConfig) -> IngestReport:
     scores, default_program = find_scores(config.source)
     folder = paths.home() / "data" / "base" / config.dataset_name
-    arguments = {k: v for k, v in as_dict(config).items() if k not in ("jobs", "overwrite")}
+    arguments = {k: v for k, v in as_dict(config).items() if k not in ("jobs", "memory_gib", "overwrite")}
     made_by = {"arguments": arguments, "source_files": len(scores), "source_sha256": listing_sha256(scores)}
     if _is_finished(folder, made_by, config.overwrite):
         manifest = {"folder": folder, **files.read_json(folder / MANIFEST)}
@@ -144,7 +151,9 @@ def _convert(
     if _has_enough(scores, outcomes, config.limit):
         return
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    answers = read_scores([score.path for score in todo], config.resolution, default_program, config.jobs or cores)
+    limits = Limits(LIMIT_SECONDS, config.memory_gib * 2**30, LARGEST_UNPACKED)
+    jobs = config.jobs or cores
+    answers = read_scores([score.path for score in todo], config.resolution, default_program, jobs, limits)
     total = min(len(scores), config.limit or len(scores))
     bar = tqdm.tqdm(total=total, initial=len(outcomes), unit="file", desc="ingest", mininterval=0.5, dynamic_ncols=True)
     with contextlib.closing(answers), bar:

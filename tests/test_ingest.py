@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,9 @@ import pytest
 
 from music_interpret.errors import InputError
 from music_interpret.ingest import IngestConfig, ingest
-from music_interpret.music import score_readers
+from music_interpret.music import reader_process
 from music_interpret.music.dataset import open_dataset
 from music_interpret.music.metres import read_metres
-from music_interpret.music.score_readers import read_scores
 from music_interpret.music.scores import read_works
 
 SCORES = Path(__file__).parent / "fixtures" / "scores"
@@ -163,6 +163,7 @@ def environment() -> dict[str, str]:
     [
         ({"resolution": 16}, "expected 12 or 24"),
         ({"limit": 0}, "--limit is 0; expected 1 or more"),
+        ({"memory_gib": 0}, "--memory_gib is 0; expected 1 or more"),
         ({"dataset_name": "../x"}, "is not a folder name"),
     ],
 )
@@ -295,30 +296,30 @@ def test_a_data_set_that_is_half_removed_is_not_taken_for_whole(
     assert open_dataset(folder).names == names
 
 
-def test_a_reader_that_crashes_or_hangs_costs_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    code = (
-        "import os, time\n"
-        "from music_interpret.music import score_readers as r\n"
+def test_a_file_over_a_limit_costs_one_file(home: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hungry = (
+        "from music_interpret.music import reader_process as r\n"
         "read = r.read_works\n"
-        "def bad(path, *rest):\n"
-        "    if 'crash' in path.name: os.abort()\n"
-        "    if 'exit' in path.name: os._exit(3)\n"
-        "    if 'hang' in path.name: time.sleep(60)\n"
-        "    print('noise'); os.system('echo more noise')\n"
-        "    return read(path, *rest)\n"
-        "r.read_works = bad\n"
-        "r.serve({})\n"
+        "def hungry(path, *rest):\n"
+        "    return read(path, *rest) if path.name != 'duet.krn' else bytes(2**30)\n"
+        "r.read_works = hungry\n"
+        "r.serve(*{})\n"
     )
-    monkeypatch.setattr(score_readers, "SERVE", code)
-    paths = []
-    for i, name in enumerate(("a", "crash", "b", "hang", "c", "exit", "d")):
-        paths.append(tmp_path / f"{i}{name}.mid")
-        shutil.copy(SCORES / "midi" / "plain.mid", paths[-1])
-    answers = dict(read_scores(paths, 12, None, jobs=2, time_limit_s=2.0))
-    reasons = [answers[i].broken for i in range(len(paths))]
-    crashed, late = "the reader crashed on it (SIGABRT)", "reading it took longer than 2 s"
-    assert reasons == [None, crashed, None, late, None, crashed.replace("SIGABRT", "exit code 3"), None]
-    assert all(len(answers[i].works) == 1 for i in (0, 2, 4, 6))
+    monkeypatch.setattr(reader_process, "SERVE", hungry)
+    monkeypatch.setattr("music_interpret.ingest.LARGEST_UNPACKED", 10**6)
+    with zipfile.ZipFile(source / "bomb.mxl", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.xml", bytes(10**6 + 1))
+    report = ingest(IngestConfig(source=str(source), dataset_name="all", min_notes=7, jobs=1, memory_gib=1))
+    assert report.broken["bomb.mxl"] == "it unpacks to 1,000,001 bytes; expected up to 1,000,000"
+    assert report.broken["duet.krn"] == "reading it took more than 1 GiB of memory"
+    assert open_dataset(report.folder).names == ["book-0", "sub/random_1024", "sub/random_480", "tune"]
+
+
+def test_memory_is_no_property_of_the_data_set(home: Path, source: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = ingest(IngestConfig(source=str(source), dataset_name="once", min_notes=7, memory_gib=2))
+    assert "memory_gib" not in json.loads((report.folder / "ingest.json").read_text())["arguments"]
+    assert ingest(IngestConfig(source=str(source), dataset_name="once", min_notes=7, memory_gib=3)) == report
+    assert "nothing to do" in capsys.readouterr().out
 
 
 def test_readers_end_when_the_caller_is_killed(tmp_path: Path) -> None:

@@ -19,12 +19,12 @@ from music_interpret.explorer.cache import ByteCache
 from music_interpret.explorer.feature import feature
 from music_interpret.explorer.opened import Explored
 from music_interpret.explorer.own_labels import OwnLabels
-from music_interpret.explorer.reader import Reader
 from music_interpret.explorer.rolls import seconds_per_step
 from music_interpret.explorer.song import Playable
-from music_interpret.explorer.uploads import Uploaded, Uploads
+from music_interpret.explorer.uploads import LIMITS, Uploaded, Uploads
 from music_interpret.memory import return_free_memory
 from music_interpret.music import sound
+from music_interpret.music.score_readers import ScoreReader
 
 JSON_BYTES, SOUND_BYTES = 8 * 2**20, 8 * 2**20
 """Answers that are kept."""
@@ -57,7 +57,7 @@ class Explorer:
     def __init__(self, explored: Explored) -> None:
         self.explored = explored
         self.own = OwnLabels(explored.run.folder, explored.index.d_sae)
-        self.reader = Reader()
+        self.reader = ScoreReader(LIMITS)
         self.uploads = Uploads(explored, self.reader)
         self._json, self._sounds = ByteCache(JSON_BYTES), ByteCache(SOUND_BYTES)
         self._others: dict[Path, Explored] = {}

@@ -12,11 +12,14 @@ from music_interpret.errors import InputError
 from music_interpret.explorer.firings_file import TokenFirings
 from music_interpret.explorer.opened import Explored
 from music_interpret.explorer.pieces import one_piece
-from music_interpret.explorer.reader import Reader
 from music_interpret.explorer.song import Playable
+from music_interpret.music.reader_process import Answer, Limits
+from music_interpret.music.score_readers import ScoreReader
 from music_interpret.music.scores import FORMATS
 
 LARGEST_BYTES = 4 * 2**20
+LIMITS = Limits(seconds=20.0, address_bytes=4 * 2**30, unpacked_bytes=32 * 2**20)
+"""Of reading a file."""
 KEPT = 32
 """Uploaded pieces that are kept; the oldest goes first."""
 LONGEST_NAME = 120
@@ -35,7 +38,7 @@ class Uploaded(NamedTuple):
 class Uploads:
     """The uploaded pieces of one server."""
 
-    def __init__(self, explored: Explored, reader: Reader) -> None:
+    def __init__(self, explored: Explored, reader: ScoreReader) -> None:
         self.explored, self.reader = explored, reader
         self._pieces: OrderedDict[str, Uploaded] = OrderedDict()
         self._lock, self._loading = threading.Lock(), threading.Lock()
@@ -62,10 +65,15 @@ class Uploads:
         with tempfile.TemporaryDirectory(prefix="music-interpret-") as folder:
             path = Path(folder) / f"piece{suffix}"
             path.write_bytes(content)
-            work = self.reader.read(path, self.explored.scheme.resolution)
-        if not len(work.notes):
+            answer = self.reader.read(path, self.explored.scheme.resolution)
+        if answer.broken:
+            raise InputError(_sentence(answer, self.reader.limits))
+        if not answer.works:
+            raise InputError("this file holds no piece")
+        work = next((work for work in answer.works if len(work.notes)), None)
+        if work is None:
             raise InputError("no note in this file is for an instrument that the model knows (drums are left out)")
-        return self._keep(name, work.notes, {name: work.metres} if work.metres else {}, work.n_works)
+        return self._keep(name, work.notes, {name: work.metres} if work.metres else {}, len(answer.works))
 
     def _keep(self, name: str, notes: np.ndarray, metres: dict[str, Any], n_works: int) -> Uploaded:
         self._load()
@@ -120,3 +128,17 @@ class Uploads:
         """The pieces, the latest first."""
         with self._lock:
             return list(self._pieces.values())[::-1]
+
+
+def _sentence(answer: Answer, limits: Limits) -> str:
+    """Why a file cannot be read, for people."""
+    match answer.fault:
+        case "slow":
+            return f"this file takes longer than {limits.seconds:g} seconds to read; try a shorter one"
+        case "memory":
+            return "this file takes too much memory to read; try a shorter one"
+        case "crashed":
+            return "this file cannot be read: the program that reads scores gave up on it"
+        case "damaged":  # only the error's name: what a library says may quote the file or name our folders
+            return f"this file cannot be read as music: it is damaged ({(answer.broken or '').partition(':')[0]})"
+    return f"this file cannot be read as music: {answer.broken}"

@@ -1,7 +1,7 @@
 """People's own files: music is run through the model as the pipeline would, and anything else gets a sentence."""
 
 import io
-import os
+import re
 import zipfile
 from pathlib import Path
 
@@ -12,12 +12,13 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from music_interpret.errors import InputError
 from music_interpret.explorer.api import Explorer
 from music_interpret.explorer.opened import Explored
-from music_interpret.explorer.reader import Reader
 from music_interpret.explorer.server import make_app
 from music_interpret.explorer.uploads import KEPT, LARGEST_BYTES
-from music_interpret.music.scores import read_works
+from music_interpret.music.reader_process import Answer
+from music_interpret.music.scores import Work, read_works
 
 MUSIC = Path(music21.__file__).parent
 MIDI = MUSIC / "midi" / "testPrimitive" / "test11.mid"
@@ -119,7 +120,7 @@ def test_bad_files_get_a_sentence(client, name, content, words):
 
 def test_an_archive_that_unpacks_to_much_harms_nobody(client):
     answer = send(client, "bomb.mxl", bomb())
-    assert answer.status_code == 400 and "this file" in answer.json()["error"]
+    assert answer.status_code == 400 and "it unpacks to 300,0" in answer.json()["error"]
     assert send(client, "good.mid", MIDI.read_bytes()).status_code == 200
 
 
@@ -147,24 +148,32 @@ def test_any_bytes_never_break_the_server(client, content, suffix):
     assert send(client, f"a{suffix}", content).status_code in (200, 400)
 
 
-def test_a_reader_that_dies_or_hangs_is_replaced(tmp_path, monkeypatch):
-    path = tmp_path / "a.mid"
-    path.write_bytes(MIDI.read_bytes())
-    reader = Reader(limit_seconds=60)
-    try:
-        assert len(reader.read(path, 12).notes)
-        reader._process.kill()
-        reader._process.wait()
-        assert len(reader.read(path, 12).notes)
-        pipe = tmp_path / "b.mid"
-        os.mkfifo(pipe)  # a file that never ends
-        reader.limit_seconds = 0.5
-        with pytest.raises(Exception, match="takes longer"):
-            reader.read(pipe, 12)
-        reader.limit_seconds = 60
-        assert len(reader.read(path, 12).notes)
-    finally:
-        reader.close()
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (Answer((), "late", "slow"), "this file takes longer than 20 seconds to read; try a shorter one"),
+        (Answer((), "full", "memory"), "this file takes too much memory to read; try a shorter one"),
+        (Answer((), "SIGSEGV", "crashed"), "this file cannot be read: the program that reads scores gave up on it"),
+        (Answer((), "it is empty", "broken"), "this file cannot be read as music: it is empty"),
+        (Answer((), "ValueError: /a/b", "damaged"), "this file cannot be read as music: it is damaged (ValueError)"),
+        (Answer(()), "this file holds no piece"),
+        (Answer((Work(np.zeros((0, 5), np.int64), []),)), "no note in this file is for an instrument .* left out.*"),
+    ],
+    ids=lambda value: value.fault if isinstance(value, Answer) else "",
+)
+def test_each_fault_has_its_sentence(explorer, monkeypatch, answer, sentence):
+    monkeypatch.setattr(explorer.reader, "read", lambda *_: answer)
+    with pytest.raises(InputError) as error:
+        explorer.uploads.add("a.mid", b"MThd")
+    assert re.fullmatch(sentence.replace("(", r"\(").replace(")", r"\)"), str(error.value))
+
+
+def test_of_several_pieces_the_first_with_notes_is_shown(explorer, monkeypatch):
+    silent, played = Work(np.zeros((0, 5), np.int64), []), read_works(MIDI, explorer.explored.encoding.resolution)[0]
+    monkeypatch.setattr(explorer.reader, "read", lambda *_: Answer((silent, played, silent)))
+    uploaded = explorer.uploads.add("a.mid", b"MThd")
+    assert uploaded.n_notes == len(played.notes)
+    assert uploaded.notice is not None and uploaded.notice.startswith("the file holds 3 pieces; this is the first")
 
 
 def test_the_oldest_pieces_go(client, explorer):

@@ -72,8 +72,8 @@ def other_songs(run):
 @pytest.mark.parametrize(
     ("damage", "part", "message"),
     [
-        (other_weights, "index", r"index.json was made from another autoencoder \(sae_sha256 differs\); run again: "),
-        (other_weights, "labels", r"labels.json was made from another autoencoder \(sae_sha256 differs\); run again: "),
+        (other_weights, "index", r"index.json was made from another autoencoder \(sae_sha256 differs\); run again"),
+        (other_weights, "labels", r"labels.json was made from another autoencoder \(sae_sha256 differs\); run again"),
         (other_weights, "evaluation", r"evaluation.json was made from another autoencoder \(sae_sha256 differs\)"),
         (other_songs, "rows", r"was made from songs with other names or splits \(songs_sha256 differs\); run .* train"),
         (
@@ -88,8 +88,16 @@ def other_songs(run):
             "model",
             r"was made from another model \(model_sha256 differs\)",
         ),
-        (lambda run: change(run / "features/index.json", format=9), "index", "has format 9; expected format 1; run aga"),
-        (lambda run: (run / "features/index.json").unlink(), "index", "no feature index in .*; run: music-interpret ind"),
+        (
+            lambda run: change(run / "features/index.json", format=9),
+            "index",
+            "has format 9; expected format 1; run aga",
+        ),
+        (
+            lambda run: (run / "features/index.json").unlink(),
+            "index",
+            "no feature index in .*; run: music-interpret ind",
+        ),
     ],
 )
 def test_what_was_made_from_something_else_is_refused(labelled, damage, part, message):

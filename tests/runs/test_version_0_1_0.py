@@ -1,4 +1,4 @@
-"""What version 0.1.0 wrote still opens: a store, two runs, their index, labels and evaluation, and further work on them.
+"""What version 0.1.0 wrote still opens, a store and two runs with all that was made of them, and can be worked on.
 
 `version_0_1_0.tar.xz` was made by that version on the golden model and 40 songs: layer 3 extracted and preprocessed;
 `s/e` (TopK with a token baseline) indexed, labelled and evaluated, `s/plain` (BatchTopK without one) indexed.
