@@ -19,7 +19,7 @@ from music_interpret import __version__, files, paths
 from music_interpret.activations import store
 from music_interpret.activations.hooks import record
 from music_interpret.activations.song_batches import SongBatch, padded_codes, plan_batches
-from music_interpret.config import positional
+from music_interpret.config import CheckedConfig, FolderName, NonNegativeInt, PositiveInt, positional
 from music_interpret.errors import InputError
 from music_interpret.memory import return_free_memory
 from music_interpret.models.device import DeviceName, pick_device
@@ -33,32 +33,27 @@ TRIM_EVERY = 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExtractionConfig:
+class ExtractionConfig(CheckedConfig):
     """Record what the model computes on every token of a data set."""
 
-    dataset_name: str = positional()
+    dataset_name: FolderName = positional()
     """Folder of the data set under data/base/ (with or without _notes) and of its models under models/."""
-    data_repr: str = positional()
+    data_repr: FolderName = positional()
     """Folder of the model under `models/<dataset_name>/`: ape, rpe, npe or your own."""
-    layers: tuple[int, ...]
+    layers: tuple[NonNegativeInt, ...]
     """Sublayers whose residual stream is recorded: even = after attention, odd = after feed-forward."""
     dtype: Literal["float16", "float32"] = "float16"
     """dtype on disk."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """dtype of the model's matrix products."""
-    batch_tokens: int = 4096
+    batch_tokens: PositiveInt = 4096
     """Tokens a batch may hold, padding included; part of what fixes the bytes."""
-    shard_tokens: int = 131072
+    shard_tokens: PositiveInt = 131072
     """Rows of one shard file."""
     device: DeviceName = "auto"
     """Where the model runs; auto takes a GPU if there is one."""
     overwrite: bool = False
     """Replace activations that were made otherwise."""
-
-    def __post_init__(self) -> None:
-        for name in ("batch_tokens", "shard_tokens"):
-            if getattr(self, name) < 1:
-                raise InputError(f"--{name} is {getattr(self, name)}; expected 1 or more")
 
 
 def extract(config: ExtractionConfig) -> Path:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from music_interpret import paths
-from music_interpret.config import positional
+from music_interpret.config import CheckedConfig, positional
 from music_interpret.errors import InputError
 from music_interpret.features import labels, neuronpedia
 from music_interpret.features.atlas import atlas_of
@@ -20,7 +20,7 @@ from music_interpret.sae.foreign import Format
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExportConfig:
+class ExportConfig(CheckedConfig):
     """Write a run's autoencoder so that another library loads it and computes the same from raw activations, or its
     features so that neuronpedia imports them.
     """

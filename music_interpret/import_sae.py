@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from music_interpret import __version__, files, paths
 from music_interpret.activations.store import ActivationSet, LayerActivations, made_from, open_set
-from music_interpret.config import as_dict, positional
+from music_interpret.config import CheckedConfig, FolderName, NonNegativeInt, as_dict, positional
 from music_interpret.errors import InputError
 from music_interpret.sae import foreign, hub
 from music_interpret.sae.autoencoder import SparseAutoencoder
@@ -14,20 +14,20 @@ from music_interpret.sae.foreign import Format
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImportConfig:
+class ImportConfig(CheckedConfig):
     """Take a saved autoencoder of SAELens, dictionary-learning or sparsify as a run on extracted activations."""
 
     path: str = positional()
     """Folder of the autoencoder, its weights file, or `hf://owner/name[@revision][/folder]` on the Hugging Face Hub."""
-    dataset_name: str
+    dataset_name: FolderName
     """Folder of the data set under data/base/ (with or without _notes), whose activations it reads."""
-    data_repr: str
+    data_repr: FolderName
     """Folder of the model under `models/<dataset_name>/`."""
-    series_name: str
+    series_name: FolderName
     """First folder of the run under reports/: a series of experiments."""
-    experiment_name: str
+    experiment_name: FolderName
     """Second folder of the run: one experiment."""
-    layer: int
+    layer: NonNegativeInt
     """Layer that it reads; it must have been extracted."""
     format: Literal["auto", "saelens", "dictionary_learning", "sparsify"] = "auto"
     """Which library saved it; auto tells by its files."""

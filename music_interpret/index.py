@@ -9,8 +9,7 @@ from tqdm import tqdm
 
 from music_interpret import __version__, files, paths
 from music_interpret.activations.store import ActivationSet, LayerActivations
-from music_interpret.config import positional
-from music_interpret.errors import InputError
+from music_interpret.config import CheckedConfig, PositiveInt, positional
 from music_interpret.features import index as feature_index
 from music_interpret.features.run import open_activations, read_training_args
 from music_interpret.models.device import DeviceName, pick_device
@@ -18,19 +17,15 @@ from music_interpret.sae.autoencoder import SparseAutoencoder
 
 
 @dataclass(frozen=True, kw_only=True)
-class IndexConfig:
+class IndexConfig(CheckedConfig):
     """Index which tokens fire which latents of a trained run, for all latents and all songs."""
 
     run: str = positional()
     """Run folder `reports/<series>/<experiment>/layer_007`; `reports/` and an only layer may be left out."""
-    batch_tokens: int = 4096
+    batch_tokens: PositiveInt = 4096
     """Tokens encoded at a time."""
     device: DeviceName = "auto"
     """Where latents are computed; auto takes a GPU if there is one."""
-
-    def __post_init__(self) -> None:
-        if self.batch_tokens < 1:
-            raise InputError(f"--batch_tokens is {self.batch_tokens}; expected 1 or more")
 
 
 def build_index(config: IndexConfig) -> Path:

@@ -20,21 +20,21 @@ from music_interpret.activations.normalization import (
     stream_statistics,
 )
 from music_interpret.activations.store import LayerActivations, made_from, open_set, shard_path
-from music_interpret.config import positional
+from music_interpret.config import CheckedConfig, FolderName, NonNegativeInt, positional
 from music_interpret.errors import InputError
 
 CHUNK_TOKENS = 16384
 
 
 @dataclass(frozen=True, kw_only=True)
-class PreprocessConfig:
+class PreprocessConfig(CheckedConfig):
     """Take the statistics that normalise a layer's activations."""
 
-    dataset_name: str = positional()
+    dataset_name: FolderName = positional()
     """Folder of the data set under data/base/ (with or without _notes)."""
-    data_repr: str = positional()
+    data_repr: FolderName = positional()
     """Folder of the model under `models/<dataset_name>/`."""
-    layers: tuple[int, ...]
+    layers: tuple[NonNegativeInt, ...]
     """Layers to take statistics of; they must have been extracted."""
     normalization: NormalizationKind = "zscore"
     """zscore: zero mean and unit variance in each dimension; scalar: one factor that makes the mean norm √d_model;
