@@ -8,7 +8,7 @@ from pathlib import Path
 
 from music_interpret.errors import InputError, unknown
 
-FOLDER_NAME = "a folder name, of letters, digits, '-', '_' and '.'"
+FOLDER_NAME = "a folder name without slashes or a leading dot"
 
 
 def home() -> Path:

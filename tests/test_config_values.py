@@ -19,6 +19,7 @@ from music_interpret import config
 from music_interpret import train as train_module
 from music_interpret.cli import STAGES
 from music_interpret.errors import InputError
+from music_interpret.paths import FOLDER_NAME
 
 MODEL = {"dataset_name": "sod", "data_repr": "ape"}
 EXPERIMENT = {"series_name": "s", "experiment_name": "e"}
@@ -84,6 +85,8 @@ def test_every_stage_is_here():
 # Stage, field, a wrong value, the same on the command line (None: there it is another value, or cannot be said), and
 # what was expected.
 WHOLE = "a whole number below 2^63"
+TEXT = "text (Unicode, not empty, without NUL)"
+DEVICE = "auto, cpu, cuda, or a GPU by its number as in cuda:0"
 WRONG = [
     ("train", "token_baseline", None, "None", "one of none, additive"),
     ("train", "architecture", "vae", "vae", "one of relu, gated, topk, batchtopk, jumprelu, matryoshka"),
@@ -119,26 +122,26 @@ WRONG = [
     ("train", "resume", 1, None, "True or False"),
     ("train", "seed", -1, "-1", "0 or more"),
     ("train", "seed", 2**70, str(2**70), WHOLE),
-    ("train", "series_name", "../s", "../s", "a folder name, of letters, digits, '-', '_' and '.'"),
-    ("train", "experiment_name", "e" * 256, "e" * 256, "a folder name, of letters, digits, '-', '_' and '.'"),
-    ("train", "device", "cuda:", "cuda:", "auto, cpu, cuda, or a GPU by its number as in cuda:0"),
+    ("train", "series_name", "../s", "../s", FOLDER_NAME),
+    ("train", "experiment_name", "e" * 256, "e" * 256, FOLDER_NAME),
+    ("train", "device", "cuda:", "cuda:", DEVICE),
     ("compare", "runs", (), None, "a tuple of one value or more"),
-    ("ingest", "dataset_name", "a/b", None, "a folder name, of letters, digits, '-', '_' and '.'"),
+    ("ingest", "dataset_name", "a/b", None, FOLDER_NAME),
     ("ingest", "resolution", 13, "13", "one of 12, 24"),
     ("ingest", "jobs", 0, "0", "1 to 1024"),
     ("ingest", "min_notes", 0, "0", "1 or more"),
     ("ingest", "limit", 0, "0", "1 or more"),
     ("extract", "dtype", "float64", "float64", "one of float16, float32"),
     ("extract", "batch_tokens", 0, "0", "1 or more"),
-    ("extract", "device", "gpu", "gpu", "auto, cpu, cuda, or a GPU by its number as in cuda:0"),
+    ("extract", "device", "gpu", "gpu", DEVICE),
     ("preprocess", "normalization", "typo", "typo", "one of zscore, scalar, none"),
     ("evaluate", "split", "dev", "dev", "one of train, valid, test"),
-    ("evaluate", "against", "", "", "text (Unicode, not empty, without NUL)"),
-    ("compare", "output", 7, None, "text (Unicode, not empty, without NUL)"),
+    ("evaluate", "against", "", "", TEXT),
+    ("compare", "output", 7, None, TEXT),
     ("index", "batch_tokens", 0, "0", "1 or more"),
     ("label", "seed", -1, "-1", "0 or more"),
     ("label", "seed", 2**70, str(2**70), WHOLE),
-    ("label", "concepts", "a\0b", None, "text (Unicode, not empty, without NUL)"),
+    ("label", "concepts", "a\0b", None, TEXT),
     ("features", "top", 0, "0", "1 or more"),
     ("features", "context", -1, "-1", "0 or more"),
     ("features", "latent", -1, "-1", "0 or more"),
