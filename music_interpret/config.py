@@ -25,6 +25,8 @@ from typing import Annotated, Any, Literal, NamedTuple, NoReturn
 from music_interpret import paths
 from music_interpret.errors import InputError
 
+LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127
+
 
 class Rule(NamedTuple):
     """What a value must be besides its type; it stands in an annotation: `Annotated[str, Rule(…)]`."""
@@ -69,7 +71,8 @@ class CheckedConfig:
     own `__post_init__` with this one.
 
     Raises:
-        InputError: a value is not what the field's annotation says, is NaN or infinite, or is an empty tuple.
+        InputError: a value is not what the field's annotation says, is NaN or beyond float32, or is an
+            empty tuple.
     """
 
     def __post_init__(self) -> None:
@@ -154,9 +157,10 @@ def _finite(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return None
     try:
-        return float(value) if math.isfinite(value) else None
+        number = float(value)
     except OverflowError:  # an integer of more than 300 digits
         return None
+    return number if abs(number) <= LARGEST_FLOAT32 else None
 
 
 def _text(value: Any) -> str | None:
@@ -174,7 +178,7 @@ def _text(value: Any) -> str | None:
 _PLAIN: dict[type, tuple[Callable[[Any], Any], str]] = {
     bool: (lambda value: value if isinstance(value, bool) else None, "True or False"),
     int: (_whole, "a whole number below 2^63"),
-    float: (_finite, "a finite number"),
+    float: (_finite, "a finite number (float32)"),
     str: (_text, "text (Unicode, not empty, without NUL)"),
 }
 

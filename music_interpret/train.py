@@ -8,7 +8,7 @@ import contextlib
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ from music_interpret.config import (
     Seed,
     as_dict,
     positional,
+    within,
 )
 from music_interpret.errors import InputError
 from music_interpret.models.device import DeviceName, pick_device
@@ -73,7 +74,7 @@ class TrainConfig(CheckedConfig):
     """additive: take off what a token's own six fields say (one trained vector for each value), so that latents are
     left to say what the model made of the context.
     """
-    d_sae: PositiveInt = 2048
+    d_sae: Annotated[int, within(1, 2**24)] = 2048
     """Number of latents."""
     k: tuple[PositiveFloat, ...] | None = None
     """Latents that fire on a token (topk, batchtopk, matryoshka), or the number aimed at (jumprelu): 32 if not given.
@@ -169,8 +170,9 @@ class TrainConfig(CheckedConfig):
                 continue
             if knob not in knobs:
                 raise InputError(f"--{knob} has no meaning for {self.architecture}; expected --{' and --'.join(knobs)}")
-            if len(set(values)) < len(values):
-                raise InputError(f"--{knob} names a value twice: {' '.join(f'{v:g}' for v in values)}")
+            named = [f"{value:g}" for value in values]  # as the runs' folders are
+            if len(set(named)) < len(named):
+                raise InputError(f"--{knob} names a value twice: {' '.join(named)}")
         for k in self.k or ():
             if k > self.d_sae:
                 raise InputError(f"--k is {k:g}; expected at most d_sae, {self.d_sae}")

@@ -72,15 +72,15 @@ class BaseModelConfig(CheckedConfig):
     """Folder of the data set under data/base/ (with or without _notes), and of the model under models/."""
     data_repr: FolderName = positional()
     """Folder of the new model under `models/<dataset_name>/`."""
-    dim: PositiveInt = 256
+    dim: Annotated[int, within(1, 2**16)] = 256
     """Width of the residual stream."""
-    blocks: PositiveInt = 4
+    blocks: Annotated[int, within(1, 1024)] = 4
     """Blocks of attention and feed-forward; a block has two layers."""
-    heads: PositiveInt = 4
+    heads: Annotated[int, within(1, 1024)] = 4
     """Attention heads, each 64 wide."""
-    max_seq_len: Annotated[int, within(4)] = 512
+    max_seq_len: Annotated[int, within(4, 2**20)] = 512
     """Longest sequence, in tokens."""
-    max_beat: PositiveInt = 128
+    max_beat: Annotated[int, within(1, 2**20)] = 128
     """Beats of a song that the model sees."""
     positions: Literal["absolute", "rotary", "none"] = "absolute"
     """Position embedding."""
@@ -88,7 +88,7 @@ class BaseModelConfig(CheckedConfig):
     """Optimiser steps."""
     minutes: PositiveFloat | None = None
     """Train for this long instead of a number of steps."""
-    batch_tokens: PositiveInt = 4096
+    batch_tokens: Annotated[int, within(1, 2**24)] = 4096
     """Tokens a batch may hold, padding included."""
     lr: PositiveFloat = 1.2e-3
     """Learning rate of AdamW after warm-up; it falls along a cosine to a twentieth."""

@@ -175,6 +175,11 @@ CASES = {
         (*TRAIN_ONE, "--architecture", "topk", "--k", 2.5),
         "--k is 2.5; expected a whole number for topk",
     ),
+    "two k of one name": (
+        lambda h: None,
+        (*TRAIN_ONE, "--architecture", "batchtopk", "--k", 8, 8.0000001),
+        "--k names a value twice: 8 8",
+    ),
     "the same k twice": (
         lambda h: None,
         (*TRAIN_ONE, "--k", 8, 8),
