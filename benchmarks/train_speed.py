@@ -77,7 +77,7 @@ class Config(CheckedConfig):
     defaults: bool = False
     """Also train once with each library's default learning rate and schedule."""
     device: DeviceName = "auto"
-    """Where to train; auto takes a GPU if there is one."""
+    """Where to train; auto takes a GPU if there is one, cuda:1 the second GPU."""
     tune: bool = False
     """Tune the learning rates that are not known yet and stop; nothing is timed."""
     quick: bool = False

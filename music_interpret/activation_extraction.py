@@ -51,7 +51,7 @@ class ExtractionConfig(CheckedConfig):
     shard_tokens: PositiveInt = 131072
     """Rows of one shard file."""
     device: DeviceName = "auto"
-    """Where the model runs; auto takes a GPU if there is one."""
+    """Where the model runs; auto takes a GPU if there is one, cuda:1 the second GPU."""
     overwrite: bool = False
     """Replace activations that were made otherwise."""
 

@@ -71,7 +71,7 @@ class EvaluateConfig(CheckedConfig):
     batch_tokens: PositiveInt = 4096
     """Tokens that go through the model at a time, padding included."""
     device: DeviceName = "auto"
-    """Where to measure; auto takes a GPU if there is one."""
+    """Where to measure; auto takes a GPU if there is one, cuda:1 the second GPU."""
 
 
 class Row(NamedTuple):

@@ -25,7 +25,7 @@ class IndexConfig(CheckedConfig):
     batch_tokens: PositiveInt = 4096
     """Tokens encoded at a time."""
     device: DeviceName = "auto"
-    """Where latents are computed; auto takes a GPU if there is one."""
+    """Where latents are computed; auto takes a GPU if there is one, cuda:1 the second GPU."""
 
 
 def build_index(config: IndexConfig) -> Path:

@@ -65,7 +65,7 @@ class LabelConfig(CheckedConfig):
     seed: Seed = 0
     """Of the circular shifts and of the bootstrap."""
     device: DeviceName = "auto"
-    """Where controls are computed; auto takes a GPU if there is one."""
+    """Where controls are computed; auto takes a GPU if there is one, cuda:1 the second GPU."""
 
 
 def label(config: LabelConfig) -> Path:

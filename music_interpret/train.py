@@ -129,7 +129,7 @@ class TrainConfig(CheckedConfig):
     checkpoint_every: PositiveInt = 1000
     """Steps between checkpoints."""
     device: DeviceName = "auto"
-    """Where to train; auto takes a GPU if there is one."""
+    """Where to train; auto takes a GPU if there is one, cuda:1 the second GPU."""
     tracker: TrackerName = "none"
     """Also send the curves to Weights & Biases or to Trackio, if that is installed."""
     resume: bool = False

@@ -115,7 +115,7 @@ class BaseModelConfig(CheckedConfig):
     seed: Seed = 0
     """Fixes the initial weights, what each step sees, and dropout."""
     device: DeviceName = "auto"
-    """Where to train; auto takes a GPU if there is one."""
+    """Where to train; auto takes a GPU if there is one, cuda:1 the second GPU."""
     resume: bool = False
     """Go on with an interrupted training."""
     overwrite: bool = False
