@@ -15,8 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from music_interpret import config
-from music_interpret import train as train_module
+from music_interpret import config, train
 from music_interpret.cli import STAGES
 from music_interpret.errors import InputError
 from music_interpret.paths import FOLDER_NAME
@@ -80,6 +79,7 @@ def words_of(made: Any, *more: str) -> list[str]:
 
 def test_every_stage_is_here():
     assert set(NEEDED) == set(STAGES)
+    assert all(isinstance(example, config.CheckedConfig) for example in EXAMPLES.values())
 
 
 # Stage, field, a wrong value, the same on the command line (None: there it is another value, or cannot be said), and
@@ -258,10 +258,20 @@ def test_values_are_made_plain():
     )
 
 
+# From a training_args.json of version 0.1.0.
+TRAINED_BY_0_1_0 = """
+{"dataset_name": "sod", "data_repr": "ape", "series_name": "s", "experiment_name": "e", "architecture": "topk",
+"token_baseline": "additive", "d_sae": 96, "k": 32.0, "alpha": null, "decoder_norm": "unit", "prefixes": null,
+"bandwidth": 0.5, "lr": 0.003, "batch_size": 64, "epochs": 20, "lr_warmup": 0.05, "lr_decay": 0.2,
+"sparsity_warmup": null, "clip_norm": 0.0, "aux_weight": 0.03125, "encoder_bias": -1.0, "encoder_scale": 1.0,
+"decoder_bias": true, "precision": "float32", "seed": 0, "buffer_tokens": 4194304, "window_tokens": 50000,
+"log_every": 50, "checkpoint_every": 1000, "device": "auto", "layer": 3}
+"""
+
+
 def test_a_training_of_version_0_1_0_is_configured_again():
-    """Arguments as that version wrote them, with numbers of k and alpha as floats, one k a run."""
-    given = {"k": 32.0, "alpha": None, "layer": 3, "token_baseline": "additive", "sparsity_warmup": None}
-    example = config.as_dict(EXAMPLES["train"])
-    arguments = {k: v for k, v in example.items() if k not in ("resume", "overwrite", "layers", "tracker")} | given
-    made = train_module.config_of({"arguments": arguments}, experiment_name="again")
-    assert (made.layers, made.k, made.alpha, made.experiment_name) == ((3,), (32.0,), None, "again")
+    arguments = json.loads(TRAINED_BY_0_1_0)
+    made = train.config_of({"arguments": arguments}, experiment_name="again")
+    assert (made.layers, made.k, made.experiment_name) == ((3,), (32.0,), "again")
+    found = config.as_dict(made) | {"layer": 3, "k": 32.0, "experiment_name": "e"}
+    assert {name: found[name] for name in arguments} == arguments
