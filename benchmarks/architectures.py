@@ -12,17 +12,18 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from _measuring import ROOT, prepare, print_table, quiet, run_benchmark, train_config
 
 from music_interpret import demo, files, paths
 from music_interpret.activation_extraction import ExtractionConfig, extract
 from music_interpret.compare import CompareConfig, compare
+from music_interpret.config import CheckedConfig, NonNegativeInt, PositiveInt
 from music_interpret.evaluate import EvaluateConfig, evaluate
 from music_interpret.features.evaluation import read_evaluation
 from music_interpret.preprocess import PreprocessConfig, preprocess
-from music_interpret.sae.architectures import ARCHITECTURES
+from music_interpret.sae.architectures import ARCHITECTURES, ArchitectureName
 from music_interpret.train import config_of, train
 
 SERIES = "architectures"
@@ -37,20 +38,20 @@ ALPHAS: dict[tuple[str, str], tuple[float, ...]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(CheckedConfig):
     """Compare the architectures on held-out songs."""
 
     home: str = str(ROOT / "data" / "benchmarks")
     """Where the demo's data lies, or is made, and where the runs are kept."""
-    layers: tuple[int, ...] = (3, 5, 7)
+    layers: tuple[NonNegativeInt, ...] = (3, 5, 7)
     """Layers of the base model."""
-    architectures: tuple[str, ...] = tuple(ARCHITECTURES)
+    architectures: tuple[ArchitectureName, ...] = tuple(ARCHITECTURES)
     """Architectures to compare."""
-    with_baseline: tuple[str, ...] = ("topk", "batchtopk")
+    with_baseline: tuple[ArchitectureName, ...] = ("topk", "batchtopk")
     """Of these, the architectures that are trained with a token baseline too."""
-    d_sae: int = 2048
+    d_sae: PositiveInt = 2048
     """Number of latents."""
-    precision: str = "bfloat16"
+    precision: Literal["float32", "bfloat16"] = "bfloat16"
     """dtype of the dense products while training; evaluation is in float32."""
     quick: bool = False
     """One layer, two architectures, one epoch, nothing kept in results/; for tests."""

@@ -33,6 +33,7 @@ from _measuring import ROOT, prepare, run_benchmark, trained_run
 
 from music_interpret import files
 from music_interpret.browse import open_run
+from music_interpret.config import CheckedConfig, PositiveFloat, PositiveInt
 from music_interpret.features.index import Chunk, FeatureIndex, build
 from music_interpret.index import IndexConfig, build_index
 from music_interpret.label import LabelConfig, label
@@ -44,20 +45,20 @@ CHORALE = Path(music21.__file__).parent / "corpus" / "bach" / "bwv66.6.mxl"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(CheckedConfig):
     """Time the explorer."""
 
     home: str = str(ROOT / "data" / "benchmarks")
     """Where the demo's data and its run lie, or are made."""
-    tokens: int = 1_000_000
+    tokens: PositiveInt = 1_000_000
     """Tokens of the run that is explored."""
-    requests: int = 300
+    requests: PositiveInt = 300
     """Requests of each kind."""
-    pages: int = 10
+    pages: PositiveInt = 10
     """Loads of each page."""
-    clients: int = 50
+    clients: PositiveInt = 50
     """Clients at once."""
-    seconds: float = 60.0
+    seconds: PositiveFloat = 60.0
     """How long they ask."""
     quick: bool = False
     """The demo's own tokens, few requests, nothing kept in results/; for tests."""

@@ -31,6 +31,7 @@ from music_interpret import demo, files, paths
 from music_interpret.activations.normalization import load_normalization
 from music_interpret.activations.song_batches import padded_tokens, plan_batches
 from music_interpret.activations.store import ActivationSet, made_from, open_set
+from music_interpret.config import CheckedConfig, PositiveInt
 from music_interpret.errors import InputError
 from music_interpret.models.hooks import record
 from music_interpret.models.loaded import LoadedModel
@@ -44,16 +45,16 @@ AGREEMENT = 1e-4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(CheckedConfig):
     """Measure extraction against the matmul peak and against the reference pipeline."""
 
-    reference_python: str = os.environ.get("REFERENCE_PYTHON", "")
-    """A Python with torch, NumPy and x-transformers 0.25.9; empty: this one, with the package put into .venv-bench."""
+    reference_python: str | None = os.environ.get("REFERENCE_PYTHON") or None
+    """A Python with torch, NumPy and x-transformers 0.25.9; without it this one, and the package in .venv-bench."""
     home: str = str(ROOT / "data" / "benchmarks")
     """Where the demo's data lies, or is made."""
-    rounds: int = 7
+    rounds: PositiveInt = 7
     """Alternating rounds."""
-    batch_tokens: int = stage.ExtractionConfig.batch_tokens
+    batch_tokens: PositiveInt = stage.ExtractionConfig.batch_tokens
     """Tokens a batch of the stage may hold."""
     quick: bool = False
     """Two rounds on few songs, nothing kept; for tests."""
@@ -184,7 +185,7 @@ class Reference:
         self.process.wait()
 
 
-def _reference_environment(python: str) -> tuple[str, dict[str, str]]:
+def _reference_environment(python: str | None) -> tuple[str, dict[str, str]]:
     """Interpreter and environment variables of the reference; its package is put into .venv-bench once.
 
     That folder holds x-transformers and the two small packages it needs; torch and NumPy are this environment's own, so

@@ -25,6 +25,7 @@ from music_interpret import paths
 from music_interpret import train as training
 from music_interpret.activations.store import ActivationSet
 from music_interpret.browse import open_run
+from music_interpret.config import CheckedConfig, PositiveInt
 from music_interpret.index import IndexConfig, build_index
 from music_interpret.sae.autoencoder import SparseAutoencoder
 
@@ -32,12 +33,12 @@ TOP = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(CheckedConfig):
     """Measure the feature index against a training epoch."""
 
     home: str = str(ROOT / "data" / "benchmarks")
     """Where the demo's data lies, or is made."""
-    rounds: int = 7
+    rounds: PositiveInt = 7
     """Alternating rounds."""
     quick: bool = False
     """Two rounds on a briefly trained run, nothing kept; for tests."""

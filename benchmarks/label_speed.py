@@ -18,6 +18,7 @@ from _measuring import ROOT, prepare, run_benchmark, target, trained_run
 
 from music_interpret import paths
 from music_interpret.browse import open_run
+from music_interpret.config import CheckedConfig, PositiveInt
 from music_interpret.features.firings import Firings
 from music_interpret.features.labelling import Corpus
 from music_interpret.features.scoring import score
@@ -29,16 +30,16 @@ from music_interpret.tokens.concept_table import ConceptTable, Sequences, concep
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(CheckedConfig):
     """Time the concepts and the scoring."""
 
     home: str = str(ROOT / "data" / "benchmarks")
     """Where the demo's data and its run lie, or are made."""
-    tokens: int = 1_000_000
+    tokens: PositiveInt = 1_000_000
     """Tokens that are scored."""
-    values: int = 300
+    values: PositiveInt = 300
     """Concept values, each at both lags."""
-    rounds: int = 3
+    rounds: PositiveInt = 3
     """How often concepts are timed; the median counts."""
     quick: bool = False
     """50,000 tokens, one round, nothing kept in results/; for tests."""

@@ -17,7 +17,7 @@ import architectures
 from _measuring import ROOT, prepare, print_table, quiet, run_benchmark
 
 from music_interpret import demo, files, paths
-from music_interpret.config import as_dict
+from music_interpret.config import CheckedConfig, NonNegativeInt, as_dict
 from music_interpret.index import IndexConfig, build_index
 from music_interpret.ingest import IngestConfig, ingest
 from music_interpret.label import REINITIALISED, SAE, LabelConfig, label
@@ -35,12 +35,12 @@ CONTROLS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(CheckedConfig):
     """Label autoencoders and controls on several layers."""
 
     home: str = str(ROOT / "data" / "benchmarks")
     """Where the demo's data lies, or is made, and where the runs are kept."""
-    layers: tuple[int, ...] = (3, 5, 7)
+    layers: tuple[NonNegativeInt, ...] = (3, 5, 7)
     """Layers of the base model."""
     quick: bool = False
     """One layer, one epoch, nothing kept in results/; for tests."""

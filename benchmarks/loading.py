@@ -22,6 +22,7 @@ from _measuring import ROOT, print_table, run_benchmark, target
 
 from music_interpret.activations.batches import ShuffledBatches
 from music_interpret.activations.store import ShardWriter, shard_path
+from music_interpret.config import CheckedConfig, PositiveInt
 from music_interpret.sae.architectures import ARCHITECTURES
 from music_interpret.sae.objective import Objective
 from music_interpret.sae.training import Hyperparameters, Trainer
@@ -30,16 +31,16 @@ D_MODEL, D_SAE, K, BATCH, SHARD_TOKENS = 256, 4096, 32, 4096, 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(CheckedConfig):
     """Measure how fast activations stream from disk."""
 
     home: str = str(ROOT / "data" / "benchmarks")
     """Where the set is written; it is removed at the end."""
-    n_tokens: int = 10_000_000
+    n_tokens: PositiveInt = 10_000_000
     """Size of the set."""
-    buffer_tokens: int = 1_048_576
+    buffer_tokens: PositiveInt = 1_048_576
     """Tokens held in memory."""
-    steps: int = 40
+    steps: PositiveInt = 40
     """Trainer steps that are timed."""
     quick: bool = False
     """A small set, nothing kept; for tests."""
@@ -88,8 +89,19 @@ def step_rate(steps: int) -> float:
     start = ARCHITECTURES["topk"].initial(
         D_MODEL, D_SAE, encoder_bias=0.0, encoder_scale=1.0, generator=torch.Generator().manual_seed(0)
     )
-    settings = Hyperparameters(lr=1e-3, n_steps=steps)
-    trainer = Trainer("topk", start, Objective(k=K, dtype=torch.bfloat16), settings)
+    settings = Hyperparameters(
+        lr=1e-3,
+        n_steps=steps,
+        lr_warmup=0.0,
+        lr_decay=0.0,
+        sparsity_warmup=0.0,
+        decoder_bias=True,
+        clip_norm=0.0,
+        aux_weight=0.0,
+        window_tokens=100_000,
+    )
+    objective = Objective(alpha=0.0, k=K, by_decoder_norm=False, prefixes=(), bandwidth=0.5, dtype=torch.bfloat16)
+    trainer = Trainer("topk", start, objective, settings)
     x = torch.randn(BATCH, D_MODEL)
     trainer.step(x)
     started = time.perf_counter()

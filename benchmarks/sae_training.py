@@ -29,6 +29,7 @@ from torch.utils.data import DataLoader, Dataset
 from music_interpret import paths
 from music_interpret import train as stage
 from music_interpret.activations.store import ActivationSet
+from music_interpret.config import CheckedConfig, PositiveInt
 from music_interpret.sae.sweep import Sweep
 
 BATCH, D_SAE = 2048, 2048
@@ -36,14 +37,14 @@ ALPHA, LR = 1e-3, 3e-4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(CheckedConfig):
     """Measure training against the matmul peak and against plain autograd."""
 
     home: str = str(ROOT / "data" / "benchmarks")
     """Where the demo's data lies, or is made."""
-    rounds: int = 7
+    rounds: PositiveInt = 7
     """Alternating rounds."""
-    reference_steps: int = 16
+    reference_steps: PositiveInt = 16
     """Steps of the reference a round."""
     quick: bool = False
     """Two rounds of few steps, nothing kept; for tests."""

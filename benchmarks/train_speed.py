@@ -33,6 +33,7 @@ from _measuring import LAYER, ROOT, Own, Rounds, prepare, print_table, run_bench
 from music_interpret import files, paths
 from music_interpret import train as stage
 from music_interpret.activations.store import ActivationSet
+from music_interpret.config import CheckedConfig, PositiveFloat, PositiveInt
 from music_interpret.errors import InputError
 from music_interpret.models.device import DeviceName, pick_device
 from music_interpret.music.dataset import Split
@@ -60,23 +61,23 @@ OURS_OPTIONS: dict[str, Any] = {"clip_norm": 1e-3, "encoder_scale": 0.58, "windo
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(CheckedConfig):
     """Measure TopK training against three libraries."""
 
     home: str = str(ROOT / "data" / "benchmarks")
     """Where the demo's data lies, or is made."""
     environments: str = str(ROOT / "data" / "benchmarks" / "environments")
     """Where the libraries' virtual environments lie, or are made."""
-    steps: tuple[int, ...] = (75, 400)
+    steps: tuple[PositiveInt, ...] = (75, 400)
     """Optimiser steps of a training; each number is a table of its own."""
-    rounds: int = 5
+    rounds: PositiveInt = 5
     """Alternating rounds of the shortest training; longer ones get fewer, in proportion, but 1 at least."""
-    limit_s: float = 200.0
+    limit_s: PositiveFloat = 200.0
     """A longer training that would take more seconds than this, by the rate of the shortest, is left out."""
     defaults: bool = False
     """Also train once with each library's default learning rate and schedule."""
     device: DeviceName = "auto"
-    """Where to train; auto takes a GPU if there is one."""
+    """Where to train; auto takes a GPU if there is one, cuda:1 the second GPU."""
     tune: bool = False
     """Tune the learning rates that are not known yet and stop; nothing is timed."""
     quick: bool = False

@@ -18,7 +18,7 @@ from music_interpret import files, paths
 from music_interpret.activations import store
 from music_interpret.activations.layout import lay_out, new_manifest
 from music_interpret.activations.song_batches import SongBatch, padded_tokens, plan_batches
-from music_interpret.config import positional
+from music_interpret.config import CheckedConfig, FolderName, NonNegativeInt, PositiveInt, positional
 from music_interpret.errors import InputError
 from music_interpret.memory import return_free_memory
 from music_interpret.models.device import DeviceName, pick_device
@@ -32,14 +32,14 @@ TRIM_EVERY = 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExtractionConfig:
+class ExtractionConfig(CheckedConfig):
     """Record what the model computes on every token of a data set."""
 
-    dataset_name: str = positional()
+    dataset_name: FolderName = positional()
     """Folder of the data set under data/base/ (with or without _notes) and of its models under models/."""
-    data_repr: str = positional()
+    data_repr: FolderName = positional()
     """Folder of the model under `models/<dataset_name>/`: ape, rpe, npe or your own."""
-    layers: tuple[int, ...] | None = None
+    layers: tuple[NonNegativeInt, ...] | None = None
     """Sublayers whose residual stream is recorded: even = after attention, odd = after feed-forward."""
     sites: tuple[str, ...] | None = None
     """Sites by name, alongside or in place of --layers: resid_mid.3, resid_post.3, attn_out.3, mlp_out.3, or the dotted
@@ -49,12 +49,12 @@ class ExtractionConfig:
     """dtype on disk."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """dtype of the model's matrix products."""
-    batch_tokens: int = 4096
+    batch_tokens: PositiveInt = 4096
     """Tokens a batch may hold, padding included; part of what fixes the bytes."""
-    shard_tokens: int = 131072
+    shard_tokens: PositiveInt = 131072
     """Rows of one shard file."""
     device: DeviceName = "auto"
-    """Where the model runs; auto takes a GPU if there is one."""
+    """Where the model runs; auto takes a GPU if there is one, cuda:1 the second GPU."""
     loader: str | None = None
     """A model of your own: a Python file, which is run, and the function in it that loads the model, as in
     my_model.py:load; see docs/own-model.md. Without it, the folder's files tell which family it is.
@@ -63,9 +63,8 @@ class ExtractionConfig:
     """Replace activations that were made otherwise."""
 
     def __post_init__(self) -> None:
-        for name in ("batch_tokens", "shard_tokens"):
-            if getattr(self, name) < 1:
-                raise InputError(f"--{name} is {getattr(self, name)}; expected 1 or more")
+        super().__post_init__()
+        chosen_sites(self.layers, self.sites)
 
 
 def extract(config: ExtractionConfig) -> Path:
@@ -74,6 +73,7 @@ def extract(config: ExtractionConfig) -> Path:
     Raises:
         InputError: unknown or broken input, activations made otherwise, overflow or NaN (naming the song).
     """
+    pick_device(config.device)
     sites = chosen_sites(config.layers, config.sites)
     dataset = open_dataset(paths.dataset_folder(config.dataset_name))
     loader = Loader.of(config.loader) if config.loader else None

@@ -6,8 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from music_interpret.config import positional
-from music_interpret.errors import InputError
+from music_interpret.config import CheckedConfig, NonNegativeInt, PositiveInt, positional
 from music_interpret.features.index import QUANTILES, FeatureIndex
 from music_interpret.features.label_words import described, followers
 from music_interpret.features.reading import examples, to_text
@@ -15,33 +14,27 @@ from music_interpret.runs.run import open_run
 
 
 @dataclass(frozen=True, kw_only=True)
-class BrowseConfig:
+class BrowseConfig(CheckedConfig):
     """List the latents of a run with their top tokens, or show one latent's top tokens in context."""
 
     run: str = positional()
     """Run folder `reports/<series>/<experiment>/layer_007`; `reports/` and an only layer may be left out."""
-    latent: int | None = None
+    latent: NonNegativeInt | None = None
     """Show this latent's top tokens in context; without it, latents are listed."""
-    top: int = 10
+    top: PositiveInt = 10
     """How many top tokens to show of a latent."""
-    context: int = 5
+    context: NonNegativeInt = 5
     """How many tokens to show before and after each top token."""
-    per_song: int | None = None
+    per_song: PositiveInt | None = None
     """At most this many top tokens of one song."""
     sort: Literal["density", "max", "mean"] = "max"
     """What latents are listed by, largest first."""
-    limit: int = 20
+    limit: PositiveInt = 20
     """How many latents to list."""
     concept: str | None = None
     """List the latents that follow this concept best, such as "leading tone" or "chord quality: minor"; the run must
     be labelled.
     """
-
-    def __post_init__(self) -> None:
-        for name, least in (("top", 1), ("context", 0), ("limit", 1), ("per_song", 1)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise InputError(f"--{name} is {value}; expected {least} or more")
 
 
 def browse(config: BrowseConfig) -> None:

@@ -62,7 +62,7 @@ def exit_code_of(work: Callable[[], object]) -> int:
     except BrokenPipeError:
         sys.stderr.close()
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.ENAMETOOLONG):
             raise
         print(f"error: {os.strerror(error.errno).lower()}: {error.filename or 'a file'}", file=sys.stderr)
         return 2

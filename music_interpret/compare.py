@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from music_interpret import files, paths
-from music_interpret.config import positional
+from music_interpret.config import CheckedConfig, positional
 from music_interpret.errors import InputError
 from music_interpret.runs.run import Run
 
@@ -18,7 +18,7 @@ MARKERS = "osD^vPX"
 
 
 @dataclass(frozen=True, kw_only=True)
-class CompareConfig:
+class CompareConfig(CheckedConfig):
     """Print and plot what several evaluated runs reach: fewer latents, a closer reconstruction, a smaller loss."""
 
     runs: tuple[str, ...] = positional()

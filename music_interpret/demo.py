@@ -5,9 +5,11 @@ import time
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Annotated
 
 from music_interpret import files, paths
 from music_interpret.activation_extraction import ExtractionConfig, extract
+from music_interpret.config import CheckedConfig, PositiveInt, within
 from music_interpret.errors import InputError
 from music_interpret.explore import ExploreConfig, explore
 from music_interpret.features.label_words import best_names, with_excerpts
@@ -25,18 +27,18 @@ EXCERPTS, CONTEXT = 3, 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class DemoConfig:
+class DemoConfig(CheckedConfig):
     """Run the whole path on the built-in model and Bach chorales, and print features that you can read.
 
     Everything is written below the working directory (or MUSIC_INTERPRET_HOME); what is there already is not done
     again.
     """
 
-    layer: int = 5
-    """Layer of the base model to look into, 0 to 7."""
-    features: int = 12
+    layer: Annotated[int, within(0, 7)] = 5
+    """Layer of the base model to look into."""
+    features: PositiveInt = 12
     """How many features to print at the end."""
-    songs: int | None = None
+    songs: PositiveInt | None = None
     """Take only this many songs."""
     explore: bool = True
     """At the end, serve the explorer's pages until Ctrl-C, and open them where there is a desktop; only where someone

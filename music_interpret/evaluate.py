@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from music_interpret import __version__, files
-from music_interpret.config import positional
+from music_interpret.config import CheckedConfig, PositiveInt, positional
 from music_interpret.errors import InputError
 from music_interpret.features.evaluation import write_evaluation
 from music_interpret.interventions.loss_recovered import (
@@ -51,7 +51,7 @@ LABELS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateConfig:
+class EvaluateConfig(CheckedConfig):
     """Measure a trained run on one split, beside controls with as many coefficients per token."""
 
     run: str = positional()
@@ -68,14 +68,10 @@ class EvaluateConfig:
     """Another run, to whose decoder directions this one's are compared: of another seed, or another layer."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """dtype of the model's matrix products."""
-    batch_tokens: int = 4096
+    batch_tokens: PositiveInt = 4096
     """Tokens that go through the model at a time, padding included."""
     device: DeviceName = "auto"
-    """Where to measure; auto takes a GPU if there is one."""
-
-    def __post_init__(self) -> None:
-        if self.batch_tokens < 1:
-            raise InputError(f"--batch_tokens is {self.batch_tokens}; expected 1 or more")
+    """Where to measure; auto takes a GPU if there is one, cuda:1 the second GPU."""
 
 
 class Row(NamedTuple):

@@ -6,9 +6,9 @@ import sys
 import threading
 import webbrowser
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from music_interpret.config import positional
+from music_interpret.config import CheckedConfig, positional, within
 from music_interpret.errors import InputError
 from music_interpret.memory import keep_little_free_memory, return_free_memory
 
@@ -18,19 +18,15 @@ NEXT_PORTS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExploreConfig:
+class ExploreConfig(CheckedConfig):
     """See and hear the features of an indexed run, in a browser on this machine; it uses no network."""
 
     run: str = positional()
     """Run folder `reports/<series>/<experiment>/layer_007`; `reports/` and an only layer may be left out."""
-    port: int | None = None
+    port: Annotated[int, within(0, 65535)] | None = None
     """Port on 127.0.0.1; without it, 8137 or the next free one; 0 takes any free one."""
     browser: bool = True
     """Open the page in a browser, where there is a desktop."""
-
-    def __post_init__(self) -> None:
-        if self.port is not None and not 0 <= self.port < 2**16:
-            raise InputError(f"--port is {self.port}; expected 0 to 65535")
 
 
 def explore(config: ExploreConfig) -> None:

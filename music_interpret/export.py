@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from music_interpret.config import positional
+from music_interpret.config import CheckedConfig, positional
 from music_interpret.errors import InputError
 from music_interpret.features import neuronpedia
 from music_interpret.runs.run import Run, open_run
@@ -14,7 +14,7 @@ from music_interpret.sae.foreign import Format
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExportConfig:
+class ExportConfig(CheckedConfig):
     """Write a run's autoencoder so that another library loads it and computes the same from raw activations, or its
     features so that neuronpedia imports them.
     """

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from music_interpret import __version__, files, paths
 from music_interpret.activations.store import ActivationSet, SiteActivations, made_from, open_set
-from music_interpret.config import as_dict, positional
+from music_interpret.config import CheckedConfig, FolderName, NonNegativeInt, as_dict, positional
 from music_interpret.errors import InputError
 from music_interpret.models.site import Site, chosen_sites
 from music_interpret.sae import foreign, hub
@@ -15,20 +15,20 @@ from music_interpret.sae.foreign import Format
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImportConfig:
+class ImportConfig(CheckedConfig):
     """Take a saved autoencoder of SAELens, dictionary-learning or sparsify as a run on extracted activations."""
 
     path: str = positional()
     """Folder of the autoencoder, its weights file, or `hf://owner/name[@revision][/folder]` on the Hugging Face Hub."""
-    dataset_name: str
+    dataset_name: FolderName
     """Folder of the data set under data/base/ (with or without _notes), whose activations it reads."""
-    data_repr: str
+    data_repr: FolderName
     """Folder of the model under `models/<dataset_name>/`."""
-    series_name: str
+    series_name: FolderName
     """First folder of the run under reports/: a series of experiments."""
-    experiment_name: str
+    experiment_name: FolderName
     """Second folder of the run: one experiment."""
-    layer: int | None = None
+    layer: NonNegativeInt | None = None
     """Layer that it reads; it must have been extracted."""
     site: str | None = None
     """Site by name, such as mlp_out.2, in place of --layer."""
@@ -36,6 +36,19 @@ class ImportConfig:
     """Which library saved it; auto tells by its files."""
     overwrite: bool = False
     """Replace a run that is there."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _ = self.chosen_site
+
+    @property
+    def chosen_site(self) -> Site:
+        """The one site that is named; InputError if there are none or two."""
+        layers, sites = ((value,) if value is not None else () for value in (self.layer, self.site))
+        chosen = chosen_sites(layers, sites)
+        if len(chosen) > 1:
+            raise InputError("--layer and --site name two sites; expected one")
+        return chosen[0]
 
 
 def import_sae(config: ImportConfig) -> Path:
@@ -45,7 +58,7 @@ def import_sae(config: ImportConfig) -> Path:
         InputError: no autoencoder, a damaged one or one that cannot be expressed here, activations that are missing or
             do not fit it, or the run folder exists.
     """
-    site = _site(config)
+    site = config.chosen_site
     folder = paths.run_folder(config.series_name, config.experiment_name, site.folder)
     activations = open_set(
         paths.activations_folder(config.dataset_name, config.data_repr), config.dataset_name, config.data_repr
@@ -67,16 +80,6 @@ def import_sae(config: ImportConfig) -> Path:
     sizes = f"{autoencoder.d_in} dimensions, {autoencoder.d_sae:,} latents"
     print(f"{autoencoder.kind} autoencoder from {known}, {sizes} → {folder}")
     return folder
-
-
-def _site(config: ImportConfig) -> Site:
-    """The one site that is named."""
-    sites = chosen_sites(
-        None if config.layer is None else (config.layer,), None if config.site is None else (config.site,)
-    )
-    if len(sites) > 1:
-        raise InputError("--layer and --site name two sites; expected one")
-    return sites[0]
 
 
 def _check_fit(

@@ -8,27 +8,22 @@ import torch
 from tqdm import tqdm
 
 from music_interpret import __version__, files
-from music_interpret.config import positional
-from music_interpret.errors import InputError
+from music_interpret.config import CheckedConfig, PositiveInt, positional
 from music_interpret.features import index as feature_index
 from music_interpret.models.device import DeviceName
 from music_interpret.runs.run import Run, open_run
 
 
 @dataclass(frozen=True, kw_only=True)
-class IndexConfig:
+class IndexConfig(CheckedConfig):
     """Index which tokens fire which latents of a trained run, for all latents and all songs."""
 
     run: str = positional()
     """Run folder `reports/<series>/<experiment>/layer_007`; `reports/` and an only layer may be left out."""
-    batch_tokens: int = 4096
+    batch_tokens: PositiveInt = 4096
     """Tokens encoded at a time."""
     device: DeviceName = "auto"
-    """Where latents are computed; auto takes a GPU if there is one."""
-
-    def __post_init__(self) -> None:
-        if self.batch_tokens < 1:
-            raise InputError(f"--batch_tokens is {self.batch_tokens}; expected 1 or more")
+    """Where latents are computed; auto takes a GPU if there is one, cuda:1 the second GPU."""
 
 
 def build_index(config: IndexConfig) -> Path:

@@ -19,12 +19,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Annotated, Any, Literal, NamedTuple, TextIO
 
 import tqdm
 
 from music_interpret import __version__, files, paths
-from music_interpret.config import as_dict, positional
+from music_interpret.config import CheckedConfig, FolderName, PositiveInt, as_dict, positional, within
 from music_interpret.errors import InputError
 from music_interpret.music.dataset import JOURNAL, MANIFEST, SPLITS
 from music_interpret.music.metres import METRES, write_metres
@@ -48,38 +48,28 @@ Outcome = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class IngestConfig:
+class IngestConfig(CheckedConfig):
     """Turn scores into a data set of note arrays that the model reads."""
 
     source: str = positional()
     """a score, a folder of scores (with its subfolders), or `music21:<corpus>` for one that music21 brings along, such
     as `music21:bach`; MIDI (.mid .midi), MusicXML (.mxl .musicxml .xml), Humdrum kern (.krn) and ABC (.abc) are read"""
-    dataset_name: str = positional()
+    dataset_name: FolderName = positional()
     """name of the data set; it is written to `data/base/<dataset_name>`"""
-    resolution: int = 12
-    """time steps per beat (a quarter note): 12 or 24"""
-    min_notes: int = 50
+    resolution: Literal[12, 24] = 12
+    """time steps per beat (a quarter note)"""
+    min_notes: PositiveInt = 50
     """leave out songs with fewer notes"""
     polyphonic: bool = False
     """leave out songs in which several notes sound at once for less than a tenth of the time"""
-    limit: int | None = None
+    limit: PositiveInt | None = None
     """take at most this many songs, the first by file name (default: all)"""
-    jobs: int | None = None
+    jobs: Annotated[int, within(1, 1024)] | None = None
     """files to read at once (default: one for each core)"""
-    memory_gib: int = 8
+    memory_gib: PositiveInt = 8
     """GiB of memory that reading one file may take; a file that takes more counts as broken"""
     overwrite: bool = False
     """replace a data set of this name"""
-
-    def __post_init__(self) -> None:
-        mmt_encoding(self.resolution)
-        for option, least in (("min_notes", 1), ("limit", 1), ("jobs", 1), ("memory_gib", 1)):
-            value = getattr(self, option)
-            if value is not None and value < least:
-                raise InputError(f"--{option} is {value}; expected {least} or more")
-        name = self.dataset_name
-        if not name or name.startswith(".") or "/" in name or "\\" in name:
-            raise InputError(f"dataset_name {name!r} is not a folder name: use letters, digits, '-', '_' and '.'")
 
 
 class IngestReport(NamedTuple):

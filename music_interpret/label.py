@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from music_interpret import __version__, files
-from music_interpret.config import as_dict, positional
+from music_interpret.config import CheckedConfig, Seed, as_dict, positional
 from music_interpret.errors import InputError
 from music_interpret.features.control_firings import control_encoders, firings_of
 from music_interpret.features.firings import Firings
@@ -48,7 +48,7 @@ TITLES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelConfig:
+class LabelConfig(CheckedConfig):
     """Name the latents of an indexed run by music-theory concepts, with scores on held-out songs."""
 
     run: str = positional()
@@ -63,10 +63,10 @@ class LabelConfig:
     """Also train the same autoencoder on the model with re-initialised weights, and label it; what of it is there
     already is kept.
     """
-    seed: int = 0
+    seed: Seed = 0
     """Of the circular shifts and of the bootstrap."""
     device: DeviceName = "auto"
-    """Where controls are computed; auto takes a GPU if there is one."""
+    """Where controls are computed; auto takes a GPU if there is one, cuda:1 the second GPU."""
 
 
 def label(config: LabelConfig) -> Path:

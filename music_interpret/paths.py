@@ -8,6 +8,8 @@ from pathlib import Path
 
 from music_interpret.errors import InputError, unknown
 
+FOLDER_NAME = "a folder name without slashes or a leading dot"
+
 
 def home() -> Path:
     return Path(os.environ.get("MUSIC_INTERPRET_HOME") or ".")
@@ -48,11 +50,16 @@ def layer_name(layer: int) -> str:
     return f"layer_{layer:03d}"
 
 
+def is_folder_name(name: str) -> bool:
+    """Whether a name stays inside the folder that it is put below, is visible there, and fits file systems."""
+    return not name.startswith(".") and not set(name) & {"/", "\\", "\0"} and 0 < len(os.fsencode(name)) < 256
+
+
 def run_folder(series_name: str, experiment_name: str, site_folder: str) -> Path:
     """`reports/<series>/<experiment>/<site>`, such as layer_007: everything of one trained SAE."""
     for option, value in (("series_name", series_name), ("experiment_name", experiment_name)):
-        if not value or value.startswith(".") or "/" in value or "\\" in value:
-            raise InputError(f"--{option} {value!r} is not a folder name: use letters, digits, '-', '_' and '.'")
+        if not is_folder_name(value):
+            raise InputError(f"--{option} is {value!r}; expected {FOLDER_NAME}")
     return home() / "reports" / series_name / experiment_name / site_folder
 
 

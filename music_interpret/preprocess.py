@@ -20,7 +20,7 @@ from music_interpret.activations.normalization import (
     stream_statistics,
 )
 from music_interpret.activations.store import SiteActivations, made_from, open_set, shard_path
-from music_interpret.config import positional
+from music_interpret.config import CheckedConfig, FolderName, NonNegativeInt, positional
 from music_interpret.errors import InputError
 from music_interpret.models.site import chosen_sites
 
@@ -28,14 +28,14 @@ CHUNK_TOKENS = 16384
 
 
 @dataclass(frozen=True, kw_only=True)
-class PreprocessConfig:
+class PreprocessConfig(CheckedConfig):
     """Take the statistics that normalise a site's activations."""
 
-    dataset_name: str = positional()
+    dataset_name: FolderName = positional()
     """Folder of the data set under data/base/ (with or without _notes)."""
-    data_repr: str = positional()
+    data_repr: FolderName = positional()
     """Folder of the model under `models/<dataset_name>/`."""
-    layers: tuple[int, ...] | None = None
+    layers: tuple[NonNegativeInt, ...] | None = None
     """Layers to take statistics of; they must have been extracted."""
     sites: tuple[str, ...] | None = None
     """Sites by name, such as mlp_out.2, alongside or in place of --layers."""
@@ -47,6 +47,10 @@ class PreprocessConfig:
     """Also write the normalised activations as processed/shard_*.npy in each site's folder, for other tools; no stage
     here reads them.
     """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        chosen_sites(self.layers, self.sites)
 
 
 def preprocess(config: PreprocessConfig) -> None:

@@ -10,13 +10,13 @@ import re
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from tqdm import tqdm
 
 from music_interpret import __version__, files
-from music_interpret.config import option, positional
+from music_interpret.config import CheckedConfig, matching, option, positional, within
 from music_interpret.errors import InputError
 from music_interpret.explorer import bundle
 from music_interpret.explorer.embedded import sounds
@@ -27,39 +27,32 @@ from music_interpret.features.label_words import best_names
 from music_interpret.music import sound
 from music_interpret.runs.run import open_run
 
-CHOICE = re.compile(r"best:[1-9]\d*|named|\d+(,\d+)*")
-MOST_EXAMPLES = 50
+CHOICE = matching(
+    r"best:[1-9][0-9]{0,8}|named|[0-9]{1,9}(,[0-9]{1,9})*", "best:50, named, or numbers with commas as in 3,112"
+)
 WEAKER = 4
 """Firings from strong to weak that are shown of each latent, without sound."""
 PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReportConfig:
+class ReportConfig(CheckedConfig):
     """Write the features of an indexed run into one HTML file, with their music as pictures and sound, to send or to
     put beside a paper.
     """
 
     run: str = positional()
     """Run folder `reports/<series>/<experiment>/layer_007`; `reports/` and an only layer may be left out."""
-    latents: str = "best:50"
+    latents: Annotated[str, CHOICE] = "best:50"
     """Which latents: best:50 for the fifty best names, where half say more than the token itself does; named for all
     that have a name; or numbers with commas, as in 3,112. Without labels, best:50 takes the strongest.
     """
     output: str | None = option(short="-o", default=None)
     """File to write; without it, `report.html` in the run's folder."""
-    examples: int = 3
+    examples: Annotated[int, within(1, 50)] = 3
     """How many of each latent's strongest firings to show, with sound, one of each song."""
     sound: bool = True
     """Put the sound of the strongest firings into the file; it is most of its size."""
-
-    def __post_init__(self) -> None:
-        if not CHOICE.fullmatch(self.latents):
-            raise InputError(
-                f"--latents is {self.latents!r}; expected best:50, named, or numbers with commas as in 3,112"
-            )
-        if not 1 <= self.examples <= MOST_EXAMPLES:
-            raise InputError(f"--examples is {self.examples}; expected 1 to {MOST_EXAMPLES}")
 
 
 def report(config: ReportConfig) -> Path:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -19,7 +19,19 @@ from music_interpret import __version__, files, paths
 from music_interpret.activations.batches import ShuffledBatches
 from music_interpret.activations.site_rows import SiteRows
 from music_interpret.activations.store import ActivationSet, open_set
-from music_interpret.config import as_dict, positional
+from music_interpret.config import (
+    CheckedConfig,
+    FolderName,
+    Fraction,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Seed,
+    as_dict,
+    positional,
+    within,
+)
 from music_interpret.errors import InputError
 from music_interpret.models.device import DeviceName, pick_device
 from music_interpret.models.site import Site, chosen_sites
@@ -43,18 +55,18 @@ NOT_ARGUMENTS = ("resume", "overwrite", "layers", "sites", "tracker")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig:
+class TrainConfig(CheckedConfig):
     """Train sparse autoencoders on the activations of one or several sites."""
 
-    dataset_name: str = positional()
+    dataset_name: FolderName = positional()
     """Folder of the data set under data/base/ (with or without _notes)."""
-    data_repr: str = positional()
+    data_repr: FolderName = positional()
     """Folder of the model under `models/<dataset_name>/`."""
-    series_name: str
+    series_name: FolderName
     """First folder of the run under reports/: a series of experiments."""
-    experiment_name: str
+    experiment_name: FolderName
     """Second folder of the run: one experiment. Several values of alpha or k are put behind it: name-k16, name-k32."""
-    layers: tuple[int, ...] | None = None
+    layers: tuple[NonNegativeInt, ...] | None = None
     """Layers to train on, one autoencoder each; they must have been extracted and preprocessed."""
     sites: tuple[str, ...] | None = None
     """Sites by name, such as mlp_out.2, alongside or in place of --layers."""
@@ -66,62 +78,62 @@ class TrainConfig:
     """additive: subtract what a token's own fields say (one trained vector for each value), so that latents are left to
     say what the model made of the context.
     """
-    d_sae: int = 2048
+    d_sae: Annotated[int, within(1, 2**24)] = 2048
     """Number of latents."""
-    k: tuple[float, ...] | None = None
+    k: tuple[PositiveFloat, ...] | None = None
     """Latents that fire on a token (topk, batchtopk, matryoshka), or the number aimed at (jumprelu): 32 if not given.
     Several values train several autoencoders.
     """
-    alpha: tuple[float, ...] | None = None
+    alpha: tuple[NonNegativeFloat, ...] | None = None
     """Weight of the sparsity penalty against the squared error (averaged over dimensions): 0.01 for relu and gated, 1
     for jumprelu if not given. Several values train several autoencoders.
     """
     decoder_norm: Literal["unit", "free"] = "unit"
     """relu only: unit keeps decoder rows at norm 1; free leaves them, and weighs the penalty by them."""
-    prefixes: tuple[int, ...] | None = None
+    prefixes: tuple[PositiveInt, ...] | None = None
     """matryoshka only: numbers of latents that reconstruct on their own; 1/16, 1/8, 1/4, 1/2 and all if not given."""
-    bandwidth: float = 0.5
+    bandwidth: PositiveFloat = 0.5
     """jumprelu only: width of the window around a threshold from which its gradient comes."""
-    lr: float = 3e-3
+    lr: PositiveFloat = 3e-3
     """Learning rate of Adam after warm-up."""
-    batch_size: int = 1024
+    batch_size: PositiveInt = 1024
     """Tokens an optimiser step."""
-    epochs: int = 8
+    epochs: PositiveInt = 8
     """Passes over the train songs."""
-    lr_warmup: float = 0.05
+    lr_warmup: Fraction = 0.05
     """Share of the steps over which the learning rate rises from 0."""
-    lr_decay: float = 0.2
+    lr_decay: Fraction = 0.2
     """Share of the steps over which the learning rate falls to 0 at the end."""
-    sparsity_warmup: float | None = None
+    sparsity_warmup: Fraction | None = None
     """Share of the steps over which the penalty rises from 0, or k falls from four times its value: 0.1 for relu and
     gated, 0.3 for jumprelu, 0 for the others if not given.
     """
-    clip_norm: float = 0.0
+    clip_norm: NonNegativeFloat = 0.0
     """Largest norm of a step's gradients together; 0 leaves them as they are."""
-    aux_weight: float = 0.03125
+    aux_weight: NonNegativeFloat = 0.03125
     """Weight of the loss through which dead latents learn what the others leave over (AuxK); 0 leaves them dead."""
     encoder_bias: float = -1.0
     """Initial encoder bias of relu and gated (jumprelu: threshold) in normalised space: how many standard deviations a
     latent ignores at first.
     """
-    encoder_scale: float = 1.0
+    encoder_scale: PositiveFloat = 1.0
     """Initial encoder, as a multiple of the transposed decoder."""
     decoder_bias: bool = True
     """Whether the decoder bias is trained; without it stays at the mean of the activations."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """dtype of the dense matrix products; parameters and sums stay float32."""
-    seed: int = 0
+    seed: Seed = 0
     """Fixes the initial weights and the order of the tokens."""
-    buffer_tokens: int = 4_194_304
+    buffer_tokens: PositiveInt = 4_194_304
     """Tokens held in memory for shuffling, over all sites; a larger set is shuffled in buffers of this size."""
-    window_tokens: int = 50_000
+    window_tokens: PositiveInt = 50_000
     """Tokens without firing after which a latent counts as dead; overactive ones are counted over as many."""
-    log_every: int = 50
+    log_every: PositiveInt = 50
     """Steps between logged losses."""
-    checkpoint_every: int = 1000
+    checkpoint_every: PositiveInt = 1000
     """Steps between checkpoints."""
     device: DeviceName = "auto"
-    """Where to train; auto takes a GPU if there is one."""
+    """Where to train; auto takes a GPU if there is one, cuda:1 the second GPU."""
     tracker: TrackerName = "none"
     """Also send the curves to Weights & Biases or to Trackio, if that is installed."""
     resume: bool = False
@@ -148,25 +160,10 @@ class TrainConfig:
     }
 
     def __post_init__(self) -> None:
-        for name in (
-            "d_sae",
-            "batch_size",
-            "epochs",
-            "buffer_tokens",
-            "window_tokens",
-            "log_every",
-            "checkpoint_every",
-        ):
-            if getattr(self, name) < 1:
-                raise InputError(f"--{name} is {getattr(self, name)}; expected 1 or more")
-        for name in ("lr_warmup", "lr_decay", "sparsity_warmup", "clip_norm", "aux_weight", "seed"):
-            if getattr(self, name) is not None and not getattr(self, name) >= 0:
-                raise InputError(f"--{name} is {getattr(self, name)}; expected 0 or more")
-        for name in ("lr", "bandwidth"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise InputError(f"--{name} is {getattr(self, name)}; expected a number above 0")
+        super().__post_init__()
         if self.resume and self.overwrite:
             raise InputError("--resume and --overwrite exclude each other")
+        chosen_sites(self.layers, self.sites)
         self._check_sparsity()
 
     def _check_sparsity(self) -> None:
@@ -178,14 +175,12 @@ class TrainConfig:
                 continue
             if knob not in knobs:
                 raise InputError(f"--{knob} has no meaning for {self.architecture}; expected --{' and --'.join(knobs)}")
-            if len(set(values)) < len(values):
-                raise InputError(f"--{knob} names a value twice: {' '.join(f'{v:g}' for v in values)}")
-        for alpha in self.alpha or ():
-            if not 0 <= alpha < float("inf"):
-                raise InputError(f"--alpha is {alpha:g}; expected 0 or more")
+            named = [f"{value:g}" for value in values]  # as the runs' folders are
+            if len(set(named)) < len(named):
+                raise InputError(f"--{knob} names a value twice: {' '.join(named)}")
         for k in self.k or ():
-            if not 0 < k <= self.d_sae:
-                raise InputError(f"--k is {k:g}; expected above 0 and at most d_sae, {self.d_sae}")
+            if k > self.d_sae:
+                raise InputError(f"--k is {k:g}; expected at most d_sae, {self.d_sae}")
             if self.architecture == "topk" and k != round(k):
                 raise InputError(f"--k is {k:g}; expected a whole number for topk")
         if self.decoder_norm == "free" and self.architecture != "relu":
@@ -193,8 +188,8 @@ class TrainConfig:
         if self.prefixes is not None:
             if self.architecture != "matryoshka":
                 raise InputError(f"--prefixes has no meaning for {self.architecture}; expected matryoshka")
-            if sorted(set(self.prefixes)) != list(self.prefixes) or self.prefixes[0] < 1:
-                raise InputError(f"--prefixes is {self.prefixes}; expected rising whole numbers above 0")
+            if sorted(set(self.prefixes)) != list(self.prefixes):
+                raise InputError(f"--prefixes is {self.prefixes}; expected rising numbers")
             if self.prefixes[-1] != self.d_sae:
                 raise InputError(f"--prefixes ends with {self.prefixes[-1]}; expected d_sae, {self.d_sae}")
 

@@ -2,7 +2,7 @@
 dimension with a mean and a scale of its own.
 """
 
-from typing import NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -11,8 +11,10 @@ from torch import Tensor
 from music_interpret.activations.normalization import Normalization
 from music_interpret.sae.architectures import SavedKind
 from music_interpret.sae.autoencoder import SparseAutoencoder
+from music_interpret.sae.objective import Objective
 from music_interpret.sae.parameters import fold_normalization
 from music_interpret.sae.token_baseline import TokenBaseline
+from music_interpret.sae.training import Hyperparameters
 
 KINDS: tuple[SavedKind, ...] = get_args(SavedKind)
 SIZES = (5, 9, 4, 7, 6, 3)
@@ -63,6 +65,19 @@ def case(
     seen = x if baseline is None else x - baseline(codes)
     kept = _away_from_edges(autoencoder, seen)
     return Case(autoencoder, x[kept], codes[kept])
+
+
+def objective(**given: Any) -> Objective:
+    """An objective; what is not given plays no part."""
+    unused = {"alpha": 0.0, "k": 0.0, "by_decoder_norm": False, "prefixes": (), "bandwidth": 0.0}
+    return Objective(**(unused | {"dtype": torch.float32} | given))
+
+
+def hyperparameters(**given: Any) -> Hyperparameters:
+    """Hyperparameters; what is not given plays no part."""
+    schedule = {"lr_warmup": 0.0, "lr_decay": 0.0, "sparsity_warmup": 0.0}
+    unused = {"decoder_bias": True, "clip_norm": 0.0, "aux_weight": 0.0, "window_tokens": 10**9}
+    return Hyperparameters(**(schedule | unused | given))
 
 
 def _away_from_edges(autoencoder: SparseAutoencoder, x: Tensor) -> Tensor:

@@ -4,12 +4,12 @@ from typing import Any, ClassVar, Literal
 import pytest
 
 from music_interpret import config
-from music_interpret.config import option, positional
+from music_interpret.config import CheckedConfig, Fraction, option, positional
 from music_interpret.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Example:
+class Example(CheckedConfig):
     """An example.
 
     With a second paragraph.
@@ -19,7 +19,7 @@ class Example:
     """A name, 100 % needed."""
     layers: tuple[int, ...]
     """Layers."""
-    rate: float = 0.5
+    rate: Fraction = 0.5
     """A rate
     over two lines."""
     limit: int | None = None
@@ -85,7 +85,7 @@ def test_help_is_made_of_the_docstrings(capsys):
         parse("--help")
     out = " ".join(capsys.readouterr().out.split())
     assert "With a second paragraph." in out and "A name, 100 % needed." in out
-    assert "A rate over two lines. (default: 0.5)" in out and "--layers LAYERS [LAYERS ...]" in out
+    assert "A rate over two lines. (0 to 1; default: 0.5)" in out and "--layers LAYERS [LAYERS ...]" in out
 
 
 def test_as_dict_is_plain():

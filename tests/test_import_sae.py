@@ -98,7 +98,7 @@ CASES = {
     ),
     "a layer that was not extracted": (lambda f: None, ("--layer", 3), "layer 3 is not there"),
     "no activations": (lambda f: None, ("--data_repr", "npe"), "no activations in .*sod_npe_residual"),
-    "a series outside": (lambda f: None, ("--series_name", "../s"), "--series_name '../s' is not a folder name"),
+    "a series outside": (lambda f: None, ("--series_name", "../s"), "--series_name is '../s'; expected a folder name"),
     "no address": (None, (), "'hf://theirs' is no address on the Hub"),
 }
 

@@ -158,20 +158,6 @@ def environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k != "MUSIC_INTERPRET_HOME"} | {"PYTHONPATH": str(ROOT)}
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"resolution": 16}, "expected 12 or 24"),
-        ({"limit": 0}, "--limit is 0; expected 1 or more"),
-        ({"memory_gib": 0}, "--memory_gib is 0; expected 1 or more"),
-        ({"dataset_name": "../x"}, "is not a folder name"),
-    ],
-)
-def test_wrong_options(options: dict, message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        IngestConfig(**{"source": "x", "dataset_name": "y"} | options)
-
-
 def kill_and_wait(process: subprocess.Popen, journal: Path, lines: int, signal_number: int, later_s: float = 0) -> None:
     """Send the signal once the journal has so many lines, or so much later."""
     deadline = time.monotonic() + 60

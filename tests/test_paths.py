@@ -26,7 +26,7 @@ def test_any_folder_under_the_models_is_a_repr(home):
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", ".hidden", "a\\b"])
 def test_runs_stay_under_the_reports(home, name):
-    with pytest.raises(InputError, match="is not a folder name"):
+    with pytest.raises(InputError, match="expected a folder name"):
         paths.run_folder("s", name, "layer_003")
     with pytest.raises(InputError, match="--series_name"):
         paths.run_folder(name, "e", "layer_003")

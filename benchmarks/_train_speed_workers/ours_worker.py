@@ -38,11 +38,19 @@ def new_trainer(job: Job, data: Data) -> Trainer:
         lr_warmup=settings["lr_warmup"],
         lr_decay=settings["lr_decay"],
         sparsity_warmup=settings["sparsity_warmup"] or 0.0,
+        decoder_bias=settings["decoder_bias"],
         clip_norm=settings["clip_norm"],
         aux_weight=settings["aux_weight"],
         window_tokens=settings["window_tokens"],
     )
-    objective = Objective(k=job.k, dtype=getattr(torch, job.precision))
+    objective = Objective(
+        alpha=0.0,
+        k=job.k,
+        by_decoder_norm=False,
+        prefixes=(),
+        bandwidth=settings["bandwidth"],
+        dtype=getattr(torch, job.precision),
+    )
     on_device = {name: tensor.to(job.device) for name, tensor in parameters.items()}
     return Trainer("topk", on_device, objective, hyperparameters)
 

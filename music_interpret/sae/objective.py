@@ -11,19 +11,19 @@ from music_interpret.sae.parameters import Parameters
 
 @dataclass(frozen=True, kw_only=True)
 class Objective:
-    """What a loss is made of, besides the squared error."""
+    """What a loss is made of, besides the squared error; the defaults are those of `TrainConfig`."""
 
-    alpha: float = 0.0
+    alpha: float
     """Weight of the sparsity penalty against the squared error (averaged over dimensions)."""
-    k: float = 0.0
+    k: float
     """Latents that fire on a token: exactly (topk), on average (batchtopk, matryoshka), as a target (jumprelu)."""
-    by_decoder_norm: bool = False
+    by_decoder_norm: bool
     """Whether the penalty weighs each latent by the norm of its decoder row."""
-    prefixes: tuple[int, ...] = ()
+    prefixes: tuple[int, ...]
     """Numbers of latents that reconstruct on their own (matryoshka), growing to d_sae."""
-    bandwidth: float = 0.0
+    bandwidth: float
     """Width of the window around a threshold from which its gradient comes (jumprelu)."""
-    dtype: torch.dtype = torch.float32
+    dtype: torch.dtype
     """Precision of the dense matrix products; parameters, errors and sums stay float32."""
 
     def at(self, sparsity: float) -> "Objective":

@@ -30,19 +30,19 @@ class DivergedError(InputError):
 
 @dataclass(frozen=True, kw_only=True)
 class Hyperparameters:
-    """What the optimiser does, for a run of `n_steps` steps."""
+    """What the optimiser does, for a run of `n_steps` steps; the defaults are those of `TrainConfig`."""
 
     lr: float
     n_steps: int
-    lr_warmup: float = 0.0
-    lr_decay: float = 0.0
-    sparsity_warmup: float = 0.0
-    decoder_bias: bool = True
-    clip_norm: float = 0.0
+    lr_warmup: float
+    lr_decay: float
+    sparsity_warmup: float
+    decoder_bias: bool
+    clip_norm: float
     """Largest norm of all gradients together; 0 leaves them as they are."""
-    aux_weight: float = 0.0
+    aux_weight: float
     """Weight of the auxiliary loss of dead latents; 0 leaves them dead."""
-    window_tokens: int = 100_000
+    window_tokens: int
     """Tokens without firing after which a latent counts as dead."""
 
     def lr_at(self, step: int) -> float:

@@ -3,22 +3,22 @@
 from dataclasses import replace
 
 import pytest
+import sae_cases
 import torch
 
 from music_interpret.sae import auxk
 from music_interpret.sae.architectures import ARCHITECTURES
-from music_interpret.sae.objective import Objective
 
 D_IN, D_SAE, BATCH = 16, 128, 64
-OBJECTIVE = Objective(alpha=0.03, k=6, prefixes=(), bandwidth=0.4)
+OBJECTIVE = sae_cases.objective(alpha=0.03, k=6, prefixes=(), bandwidth=0.4)
 CASES = {
     "relu": OBJECTIVE,
-    "relu by decoder norm": Objective(alpha=0.03, by_decoder_norm=True),
+    "relu by decoder norm": sae_cases.objective(alpha=0.03, by_decoder_norm=True),
     "gated": OBJECTIVE,
     "topk": OBJECTIVE,
-    "topk, grouped search": Objective(k=2),
+    "topk, grouped search": sae_cases.objective(k=2),
     "batchtopk": OBJECTIVE,
-    "matryoshka": Objective(k=6, prefixes=(16, 48, 128)),
+    "matryoshka": sae_cases.objective(k=6, prefixes=(16, 48, 128)),
 }
 
 

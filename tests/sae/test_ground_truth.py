@@ -6,14 +6,14 @@ Sharkey, Braun & Millidge, 2022).
 """
 
 import pytest
+import sae_cases
 import torch
 from scipy.optimize import linear_sum_assignment
 
 from music_interpret.sae import jumprelu
 from music_interpret.sae.architectures import ARCHITECTURES, ENCODERS
 from music_interpret.sae.matching import likeness
-from music_interpret.sae.objective import Objective
-from music_interpret.sae.training import Hyperparameters, Trainer
+from music_interpret.sae.training import Trainer
 
 D_IN, N_FEATURES, ACTIVE = 32, 48, 3
 STEPS, BATCH = 600, 512
@@ -38,13 +38,13 @@ def features():
 def train(name):
     generator = torch.Generator().manual_seed(0)
     start = ARCHITECTURES[name].initial(D_IN, D_SAE, encoder_bias=-0.2, encoder_scale=1.0, generator=generator)
-    objective = Objective(
+    objective = sae_cases.objective(
         alpha={"relu": 0.035, "gated": 0.03, "jumprelu": 0.1}.get(name, 0.0),
         k=ACTIVE,
         bandwidth=0.3,
         prefixes=(48, 64) if name == "matryoshka" else (),
     )
-    settings = Hyperparameters(
+    settings = sae_cases.hyperparameters(
         lr=1e-2, n_steps=STEPS, lr_warmup=0.05, lr_decay=0.3, sparsity_warmup=0.2, aux_weight=1 / 32, window_tokens=5000
     )
     trainer = Trainer(name, start, objective, settings)

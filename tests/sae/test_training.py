@@ -1,13 +1,13 @@
 import pytest
+import sae_cases
 import torch
 
 from music_interpret.sae.architectures import ARCHITECTURES
-from music_interpret.sae.objective import Objective
 from music_interpret.sae.token_baseline import TokenBaseline
-from music_interpret.sae.training import DivergedError, Hyperparameters, Trainer
+from music_interpret.sae.training import DivergedError, Trainer
 
 D_IN, D_SAE = 16, 64
-OBJECTIVE = Objective(alpha=1e-2, k=6, bandwidth=0.5)
+OBJECTIVE = sae_cases.objective(alpha=1e-2, k=6, bandwidth=0.5)
 
 
 def make(name="topk", objective=OBJECTIVE, baseline=None, encoder_bias=-0.5, **changes):
@@ -16,7 +16,7 @@ def make(name="topk", objective=OBJECTIVE, baseline=None, encoder_bias=-0.5, **c
         D_IN, D_SAE, encoder_bias=encoder_bias, encoder_scale=1.0, generator=generator
     )
     settings = {"lr": 3e-3, "n_steps": 200, "window_tokens": 500} | changes
-    return Trainer(name, parameters, objective, Hyperparameters(**settings), baseline)
+    return Trainer(name, parameters, objective, sae_cases.hyperparameters(**settings), baseline)
 
 
 def data(n=400, seed=0):
@@ -31,7 +31,7 @@ def data(n=400, seed=0):
 @pytest.mark.parametrize("name", ARCHITECTURES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_every_architecture_learns(name, dtype):
-    trainer, x = make(name, Objective(alpha=1e-2, k=6, bandwidth=0.5, dtype=dtype), aux_weight=1 / 32), data()
+    trainer, x = make(name, sae_cases.objective(alpha=1e-2, k=6, bandwidth=0.5, dtype=dtype), aux_weight=1 / 32), data()
     first = trainer.scalars(trainer.step(x), x)
     for _ in range(199):
         result = trainer.step(x)
@@ -80,7 +80,9 @@ def test_dead_latents_come_back_to_life(name):
 def test_jumprelus_threshold_moves_towards_its_target(upwards):
     x = data()
     start = 0.1 if upwards else 2.0
-    trainer = make("jumprelu", Objective(alpha=1.0, k=6, bandwidth=0.5), encoder_bias=-start, lr=1e-2, n_steps=400)
+    trainer = make(
+        "jumprelu", sae_cases.objective(alpha=1.0, k=6, bandwidth=0.5), encoder_bias=-start, lr=1e-2, n_steps=400
+    )
     l0_before = float(trainer.step(x).counts.sum()) / len(x)
     for _ in range(399):
         result = trainer.step(x)
@@ -102,7 +104,7 @@ def test_batchtopks_threshold_lets_k_through_one_token_at_a_time():
 
 def test_matryoshkas_first_latents_reconstruct_more_on_their_own():
     def fvu_of_first(name, prefixes):
-        trainer, x = make(name, Objective(k=6, prefixes=prefixes), n_steps=300), data()
+        trainer, x = make(name, sae_cases.objective(k=6, prefixes=prefixes), n_steps=300), data()
         for _ in range(300):
             trainer.step(x)
         p = trainer.parameters
@@ -135,12 +137,12 @@ def test_gradients_are_clipped():
 
 
 def test_schedules():
-    settings = Hyperparameters(lr=1.0, n_steps=100, lr_warmup=0.1, lr_decay=0.2, sparsity_warmup=0.5)
+    settings = sae_cases.hyperparameters(lr=1.0, n_steps=100, lr_warmup=0.1, lr_decay=0.2, sparsity_warmup=0.5)
     assert [settings.lr_at(step) for step in (0, 9, 50, 80, 99)] == pytest.approx([0.1, 1, 1, 1, 0.05])
     assert [settings.sparsity_at(step) for step in (0, 25, 50, 99)] == [0, 0.5, 1, 1]
-    assert Hyperparameters(lr=1.0, n_steps=100).sparsity_at(0) == 1
-    half = Objective(alpha=2, k=8).at(0.5)
-    assert (half.alpha, half.k) == (1, 20) and Objective(alpha=2, k=8).at(1.0).k == 8
+    assert sae_cases.hyperparameters(lr=1.0, n_steps=100).sparsity_at(0) == 1
+    half = sae_cases.objective(alpha=2, k=8).at(0.5)
+    assert (half.alpha, half.k) == (1, 20) and sae_cases.objective(alpha=2, k=8).at(1.0).k == 8
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e8])

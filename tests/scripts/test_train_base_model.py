@@ -143,7 +143,7 @@ def test_bad_input_is_told_in_one_line(toy, capsys):
         (["toy", "other", "--resume"], "no training to resume"),
         (["nothing", "ape"], "unknown dataset 'nothing'"),
         (["toy", "ape", "--dropout", "2"], "--dropout is 2.0; expected 0 to 1"),
-        (["toy", "a/b"], "not a folder name"),
+        (["toy", "a/b"], "data_repr is 'a/b'; expected a folder name"),
     ]:
         assert script.main(changed) == 2
         error = capsys.readouterr().err.rpartition("\r")[2]  # after a progress bar that was wiped away
