@@ -44,8 +44,7 @@ class ImportConfig(CheckedConfig):
     @property
     def chosen_site(self) -> Site:
         """The one site that is named; InputError if there are none or two."""
-        layers, sites = ((value,) if value is not None else () for value in (self.layer, self.site))
-        chosen = chosen_sites(layers, sites)
+        chosen = chosen_sites([] if self.layer is None else [self.layer], [] if self.site is None else [self.site])
         if len(chosen) > 1:
             raise InputError("--layer and --site name two sites; expected one")
         return chosen[0]
