@@ -95,11 +95,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+    """Write a value as JSON; named tuples become objects, and NaN and infinity, which JSON has not, null."""
+    write_text(path, json.dumps(plain(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def plain(value: Any) -> Any:
-    """A value for JSON: named tuples become objects, and what is not a number becomes null."""
+    """A value for JSON: named tuples become objects, NaN and infinity null."""
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         value = value._asdict()
     if isinstance(value, Mapping):

@@ -1,11 +1,17 @@
 import subprocess
 import sys
 import tempfile
+from typing import NamedTuple
 
 import pytest
 
 from music_interpret import files
 from music_interpret.errors import InputError
+
+
+class Pair(NamedTuple):
+    first: float
+    second: float
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
@@ -23,6 +29,16 @@ def test_missing_and_broken_json_are_named(tmp_path):
     (tmp_path / "a.json").write_bytes(b"\xff{")
     with pytest.raises(InputError, match="a.json is not valid JSON"):
         files.read_json(tmp_path / "a.json")
+
+
+def test_json_holds_no_nan(tmp_path):
+    value = {"a": float("nan"), "b": [1.5, float("inf"), (2, float("-inf"))], "c": Pair(1.0, float("nan"))}
+    files.write_json(tmp_path / "a.json", value)
+    assert files.read_json(tmp_path / "a.json") == {
+        "a": None,
+        "b": [1.5, None, [2, None]],
+        "c": {"first": 1.0, "second": None},
+    }
 
 
 def test_sha256(tmp_path):
