@@ -14,7 +14,7 @@ from music_interpret.errors import InputError
 from music_interpret.sae import auxk
 from music_interpret.sae.architectures import ARCHITECTURES, ArchitectureName
 from music_interpret.sae.metrics import FiringCounts
-from music_interpret.sae.objective import Objective, Step
+from music_interpret.sae.objective import Objective, Scratch, Step
 from music_interpret.sae.parameters import Parameters, normalize_rows, remove_parallel
 from music_interpret.sae.token_baseline import TokenBaseline
 
@@ -85,6 +85,7 @@ class Trainer:
         if baseline is not None:
             self.trained["baseline"] = baseline.table
         self.optimizer = torch.optim.Adam(list(self.trained.values()), lr=hyperparameters.lr, fused=True)
+        self.scratch = Scratch()
         self.n_done = 0
         d_sae, device = parameters["W_enc"].shape[1], parameters["W_enc"].device
         self.tokens_since_fired = torch.zeros(d_sae, dtype=torch.int64, device=device)
@@ -107,7 +108,9 @@ class Trainer:
             assert codes is not None
             x = x - self.baseline(codes)
         objective = self.objective.at(settings.sparsity_at(self.n_done))
-        result = self.architecture.step(self.parameters, x, objective, input_gradient=self.baseline is not None)
+        result = self.architecture.step(
+            self.parameters, x, objective, input_gradient=self.baseline is not None, scratch=self.scratch
+        )
         self._check(result, x)
         gradients = dict(result.gradients)
         dead = self.dead()
