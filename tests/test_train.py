@@ -161,7 +161,8 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(prepared, folder, comm
     assert not state.exists()
 
 
-def test_ctrl_c_saves_and_says_how_to_go_on(prepared, folder, command):
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_saves_and_says_how_to_go_on(prepared, folder, command, stop):
     words = (*RUN, *SMALL, "--epochs", 100, "--architecture", "relu")
     assert command("train", *words).code == 0
     undisturbed = weights(folder)
@@ -171,9 +172,9 @@ def test_ctrl_c_saves_and_says_how_to_go_on(prepared, folder, command):
     while process.poll() is None and time.monotonic() < deadline:
         if log.is_file() and not (folder / "sae").exists() and log.read_text().count("\n") > 3:
             break
-    process.send_signal(signal.SIGINT)
+    process.send_signal(stop)
     _, err = process.communicate()
-    assert process.returncode == 130 and "the same command with --resume goes on" in err
+    assert process.returncode == 128 + stop and "the same command with --resume goes on" in err
     assert command("train", *words, "--resume").code == 0
     assert_same_weights(weights(folder), undisturbed)
 
