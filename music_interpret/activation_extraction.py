@@ -165,18 +165,23 @@ def _layer_meta(config: ExtractionConfig, layer: int) -> dict[str, Any]:
 
 
 def _layer_is_done(config: ExtractionConfig, activations: store.ActivationSet, layer: int) -> bool:
-    """Whether a layer is finished; one that was begun otherwise is refused or, with --overwrite, removed."""
+    """Whether a layer is finished; one that was begun otherwise or is damaged is refused or, with --overwrite,
+    removed. Only then the whole layer is read for damage.
+    """
     folder = activations.folder / paths.layer_name(layer)
     meta = _layer_meta(config, layer)
     if (folder / "layer.json").is_file():
         old = files.read_json(folder / "layer.json")
         finished = old.pop("finished", False)
+        old.pop("checksums", None)
         try:
             if old != meta:
                 changed = ", ".join(f"{key} {old.get(key)!r}" for key in meta if old.get(key) != meta[key])
                 raise InputError(f"{folder} was made with {changed}; use the same or --overwrite")
             if finished:
-                activations.layer(layer)  # a truncated shard is found here, not in a later stage
+                opened = activations.layer(layer)  # a truncated shard is found here, not in a later stage
+                if config.overwrite:
+                    store.check_shards(opened)
             return finished
         except InputError:
             if not config.overwrite:
@@ -210,7 +215,10 @@ def _extract_layers(
         for writer in writers.values():
             writer.close()
     for layer, folder in folders.items():
-        files.write_json(folder / "layer.json", _layer_meta(config, layer) | {"finished": True})
+        meta = _layer_meta(config, layer) | {"finished": True}
+        shards = store.LayerActivations.open(folder, meta, activations).shards
+        checksums = [store.shard_checksum(shard) for shard in shards]
+        files.write_json(folder / "layer.json", meta | {"checksums": checksums})
         (folder / "progress").unlink()
 
 

@@ -19,7 +19,7 @@ from music_interpret.activations.normalization import (
     save_normalization,
     stream_statistics,
 )
-from music_interpret.activations.store import LayerActivations, made_from, open_set, shard_path
+from music_interpret.activations.store import LayerActivations, check_shards, made_from, open_set, shard_path
 from music_interpret.config import positional
 from music_interpret.errors import InputError
 
@@ -62,6 +62,7 @@ def preprocess(config: PreprocessConfig) -> None:
         bar = tqdm(total=int(np.diff(spans).sum()), desc=f"statistics of layer {number}", unit="token", unit_scale=True)
         with bar:
             statistics = stream_statistics(_chunks(layer, spans, bar))
+        check_shards(layer)  # right after, when most of it is still in memory
         save_normalization(layer.folder, config.normalization, statistics, made_from(activations, layer))
         if config.materialize:
             _materialize(layer, Normalization.of(config.normalization, statistics))

@@ -313,7 +313,8 @@ def test_nan_in_a_stored_shard_is_named_by_every_stage_that_reads_it(many_songs,
     shard[songs.first_token[song] + 7, 5] = -np.inf if split == "test" else np.nan
     shard.flush()
     before = tree(many_songs)
-    reading = {"train": ("preprocess", "train", "index"), "valid": ("index",), "test": ("evaluate", "index")}
+    reading = {"train": ("preprocess", "train", "index"), "valid": ("preprocess", "index")}
+    reading["test"] = ("preprocess", "evaluate", "index")
     words = {
         "preprocess": ("preprocess", "sod", "ape", "--layers", 3),
         "train": (*TRAIN[:5], "--experiment_name", "f", "--layers", 3, *QUICK),
@@ -327,6 +328,8 @@ def test_nan_in_a_stored_shard_is_named_by_every_stage_that_reads_it(many_songs,
     without = ("--token_baseline", "none", "--overwrite")
     assert named in command(*words["train"], *without).refused()
     assert not (many_songs / "reports/s/f/layer_003/held_out.json").exists()
+    assert command("extract", "sod", "ape", "--layers", 3, "--dtype", dtype, "--overwrite").code == 0
+    assert command("preprocess", "sod", "ape", "--layers", 3).code == 0
 
 
 def test_activations_of_another_model_are_not_written_into(prepared, command):
