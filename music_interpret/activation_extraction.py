@@ -132,7 +132,9 @@ def _site_meta(config: ExtractionConfig, site: Site, width: int) -> dict[str, An
 
 
 def _is_done(config: ExtractionConfig, activations: store.ActivationSet, site: Site, width: int) -> bool:
-    """Whether a site is finished; one that was begun otherwise is refused or, with --overwrite, removed."""
+    """Whether a site is finished; one that was begun otherwise or is damaged is refused or, with --overwrite, removed.
+    Only then the whole site is read for damage.
+    """
     folder = activations.folder / site.folder
     meta = _site_meta(config, site, width)
     if (folder / store.SITE).is_file():
@@ -143,7 +145,9 @@ def _is_done(config: ExtractionConfig, activations: store.ActivationSet, site: S
             if changed:
                 raise InputError(f"{folder} was made with {changed}; use the same or --overwrite")
             if finished:
-                activations.site(site)  # a truncated shard is found here, not in a later stage
+                opened = activations.site(site)  # a truncated shard is found here, not in a later stage
+                if config.overwrite:
+                    store.check_shards(opened)
             return finished
         except InputError:
             if not config.overwrite:
@@ -178,7 +182,10 @@ def _extract_sites(
         for writer in writers.values():
             writer.close()
     for site, folder in folders.items():
-        files.write_json(folder / store.SITE, _site_meta(config, site, widths[site]) | {"finished": True})
+        meta = _site_meta(config, site, widths[site]) | {"finished": True}
+        shards = store.SiteActivations.open(site, folder, meta, activations).shards
+        checksums = [store.shard_checksum(shard) for shard in shards]
+        files.write_json(folder / store.SITE, meta | {"checksums": checksums})
         (folder / "progress").unlink()
 
 

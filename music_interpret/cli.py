@@ -7,12 +7,14 @@ imported only when its command runs, so that `--help` does not wait for torch.
 import errno
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
 from music_interpret import config
 from music_interpret.errors import InputError
+from music_interpret.interrupts import terminable
 
 
 class Stage(NamedTuple):
@@ -53,7 +55,14 @@ def usage() -> str:
 
 
 def exit_code_of(work: Callable[[], object]) -> int:
-    """Do some work and return the exit code: 2 after bad input or a full disk, told in one line, 130 after Ctrl-C."""
+    """Do some work and return the exit code: 2 after bad input or a full disk, told in one line, 130 after Ctrl-C, 143
+    after SIGTERM.
+    """
+    with terminable() as terminated:
+        return _exit_code_of(work, terminated)
+
+
+def _exit_code_of(work: Callable[[], object], terminated: Callable[[], bool]) -> int:
     try:
         work()
     except InputError as error:
@@ -68,7 +77,7 @@ def exit_code_of(work: Callable[[], object]) -> int:
         return 2
     except KeyboardInterrupt as stop:
         print(f"\ninterrupted{': ' + str(stop) if str(stop) else ''}", file=sys.stderr)
-        return 130
+        return 128 + (signal.SIGTERM if terminated() else signal.SIGINT)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,7 @@ class Point(NamedTuple):
     l0: float
     """Mean number of firing latents per token."""
     fvu: float
-    """Fraction of variance unexplained."""
+    """Fraction of variance unexplained; NaN where all tokens are the same."""
     over_clean: float
     """Nats a token that the model loses."""
     recovered_mean: float | None
@@ -103,15 +104,20 @@ def point_of(run: Path, evaluation: dict[str, Any], row: str = "sae") -> Point:
         model=f"{evaluation['dataset_name']} {evaluation['data_repr']}",
         layer=evaluation["layer"],
         d_sae=evaluation["d_sae"],
-        l0=quality["l0"],
-        fvu=quality["fvu"],
-        over_clean=losses["over_clean"]["total"],
+        l0=_number(quality["l0"]),
+        fvu=_number(quality["fvu"]),
+        over_clean=_number(losses["over_clean"]["total"]),
         recovered_mean=losses["recovered_mean"]["total"],
         recovered_zero=losses["recovered_zero"]["total"],
-        kl=losses["kl"]["total"],
-        dead=quality["dead"],
-        mean_ablation=evaluation["rows"]["mean_ablation"]["losses"]["over_clean"]["total"],
+        kl=_number(losses["kl"]["total"]),
+        dead=_number(quality["dead"]),
+        mean_ablation=_number(evaluation["rows"]["mean_ablation"]["losses"]["over_clean"]["total"]),
     )
+
+
+def _number(value: float | None) -> float:
+    """A measured number; NaN is null in JSON."""
+    return math.nan if value is None else value
 
 
 def pca_points(folders: Sequence[Path], evaluations: Sequence[dict[str, Any]]) -> list[Point]:
@@ -149,7 +155,8 @@ def table(points: Sequence[Point]) -> str:
     lines = [f"{'run':<{width}}  {'architecture':<27} {head}"]
     for p in points:
         shares = ("–" if share is None else f"{share:.1%}" for share in (p.recovered_mean, p.recovered_zero))
-        numbers = f"{p.l0:6.1f} {p.fvu:6.3f} {p.over_clean:+11.3f} " + " ".join(f"{share:>8}" for share in shares)
+        fvu = "–" if math.isnan(p.fvu) else f"{p.fvu:.3f}"
+        numbers = f"{p.l0:6.1f} {fvu:>6} {p.over_clean:+11.3f} " + " ".join(f"{share:>8}" for share in shares)
         lines.append(f"{p.run:<{width}}  {name_of(line_of(p)):<27} {numbers} {p.kl:7.3f} {p.dead:6.1%}")
     lines.append("over clean and KL in nats per token; vs mean, vs zero: share of those ablations' loss recovered")
     return "\n".join(lines)

@@ -10,7 +10,9 @@ import hashlib
 import json
 import math
 import os
+import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,20 +21,23 @@ from typing import Any, BinaryIO
 from music_interpret.errors import InputError
 
 LOCK = ".lock"
+# What `atomic_write` and `atomic_folder` name what is not whole yet.
+TEMPORARY_FILE = re.compile(r"\..+\.[a-z0-9_]{8}\.tmp")
+TEMPORARY_FOLDER = re.compile(r"\..+\.unfinished")
 
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Open a temporary file beside `path` for writing; on success it takes the place of `path`, on failure it goes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    handle, name = _held_temporary(path)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
+            os.chmod(name, 0o644)
+            os.replace(name, path)  # while it is held: nobody may sweep it before
     except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
@@ -42,19 +47,33 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     sync_folder(path.parent)
 
 
+def _held_temporary(path: Path) -> tuple[int, str]:
+    """Handle and name of a new file beside `path`. While the handle is open, its lock says that somebody writes it."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:
+            return handle, name
+        os.close(handle)  # swept before it was held
+
+
 @contextlib.contextmanager
 def atomic_folder(folder: Path) -> Iterator[Path]:
     """Make a folder beside `folder` to be filled; on success it takes the place of `folder`, on failure it goes."""
     beside = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
+    handle = os.open(beside, os.O_RDONLY)
     try:
+        fcntl.flock(handle, fcntl.LOCK_SH)  # a folder cannot be opened for writing, as LOCK_EX asks on network disks
         yield beside
         shutil.rmtree(folder, ignore_errors=True)
         beside.rename(folder)
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise
+    finally:
+        os.close(handle)
 
 
 def sync_folder(folder: Path) -> None:
@@ -76,11 +95,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+    """Write a value as JSON; named tuples become objects, and NaN and infinity, which JSON has not, null."""
+    write_text(path, json.dumps(plain(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def plain(value: Any) -> Any:
-    """A value for JSON: named tuples become objects, and what is not a number becomes null."""
+    """A value for JSON: named tuples become objects, NaN and infinity null."""
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         value = value._asdict()
     if isinstance(value, Mapping):
@@ -116,7 +136,10 @@ def sha256(path: Path) -> str:
 
 @contextlib.contextmanager
 def locked(folder: Path, what: str) -> Iterator[None]:
-    """Hold a folder for this process; InputError if another process works in it. The lock goes with the process."""
+    """Hold a folder for this process; InputError if another process works in it. The lock goes with the process.
+
+    What killed processes left of atomic writes below the folder is removed.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
@@ -124,9 +147,34 @@ def locked(folder: Path, what: str) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InputError(f"another process is working on {what} in {folder}; wait for it or stop it") from None
+        _sweep(folder)
         yield
     finally:
         os.close(handle)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove temporary files and folders of atomic writes below a folder that no process writes any more."""
+    for parent, folders, names in os.walk(folder):
+        for name in filter(TEMPORARY_FILE.fullmatch, names):
+            _remove_if_abandoned(Path(parent, name), fcntl.LOCK_SH)
+        for name in list(filter(TEMPORARY_FOLDER.fullmatch, folders)):
+            _remove_if_abandoned(Path(parent, name), fcntl.LOCK_EX)
+            folders.remove(name)
+
+
+def _remove_if_abandoned(path: Path, lock: int) -> None:
+    """Remove a temporary file or folder unless its writer lives, whose lock excludes `lock`."""
+    with contextlib.suppress(OSError):  # held by its writer, gone meanwhile, or a link
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            fcntl.flock(handle, lock | fcntl.LOCK_NB)
+            if stat.S_ISDIR(os.fstat(handle).st_mode):
+                shutil.rmtree(path)
+            elif stat.S_ISREG(os.fstat(handle).st_mode):
+                path.unlink()
+        finally:
+            os.close(handle)
 
 
 def clear_folder(folder: Path) -> None:

@@ -19,7 +19,7 @@ from music_interpret.activations.normalization import (
     save_normalization,
     stream_statistics,
 )
-from music_interpret.activations.store import SiteActivations, made_from, open_set, shard_path
+from music_interpret.activations.store import SiteActivations, check_shards, made_from, open_set, shard_path
 from music_interpret.config import CheckedConfig, FolderName, NonNegativeInt, positional
 from music_interpret.errors import InputError
 from music_interpret.models.site import chosen_sites
@@ -69,6 +69,7 @@ def preprocess(config: PreprocessConfig) -> None:
         what = f"statistics of {site.site.title}"
         with tqdm(total=int(np.diff(spans).sum()), desc=what, unit="token", unit_scale=True) as bar:
             statistics = stream_statistics(_chunks(site, spans, bar))
+        check_shards(site)  # right after, when most of it is still in memory
         save_normalization(site.folder, config.normalization, statistics, made_from(activations, site))
         if config.materialize:
             _materialize(site, Normalization.of(config.normalization, statistics))

@@ -5,6 +5,7 @@ of its own (see `sae/training_run.py` for what that holds).
 """
 
 import contextlib
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -52,6 +53,8 @@ ALPHAS: dict[str, float] = {"relu": 1e-2, "gated": 1e-2, "jumprelu": 1.0}
 SPARSITY_WARMUPS: dict[str, float] = {"relu": 0.1, "gated": 0.1, "jumprelu": 0.3}
 # Values that do not belong to the run: how it is gone about, and what a sweep shares.
 NOT_ARGUMENTS = ("resume", "overwrite", "layers", "sites", "tracker")
+# Arguments that change no weight, in which a run that is resumed may differ.
+CHANGE_NO_WEIGHT = ("log_every", "checkpoint_every")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,6 +219,7 @@ def train(config: TrainConfig) -> list[Path]:
     sites = chosen_sites(config.layers, config.sites)
     opened = {site: SiteRows.open(activations, site, device) for site in sites}
     plans = _plans(config, sites)
+    _check_some_fire(config, activations, plans)
     for plan in plans:
         _check_run_folder(config, plan.folder, _training_args(config, opened[plan.site], plan))
     with contextlib.ExitStack() as held:
@@ -243,6 +247,17 @@ def _plans(config: TrainConfig, sites: Sequence[Site]) -> list[_Plan]:
                 name += f"-k{k:g}" if len(ks) > 1 else ""
                 plans.append(_Plan(site, alpha, k, paths.run_folder(config.series_name, name, site.folder)))
     return plans
+
+
+def _check_some_fire(config: TrainConfig, activations: ActivationSet, plans: list[_Plan]) -> None:
+    """Refuse a k of which nothing is left in a batch (batchtopk, matryoshka)."""
+    n_tokens = int(np.diff(activations.songs.spans("train")).sum())
+    batch_size = min(config.batch_size, n_tokens)
+    for plan in plans if config.architecture in ("batchtopk", "matryoshka") else ():
+        if round(plan.k * batch_size) < 1:
+            raise InputError(
+                f"--k is {plan.k:g}, no latent in a batch of {batch_size:,} tokens; expected {1 / batch_size:g} or more"
+            )
 
 
 def _sparsity_warmup(config: TrainConfig) -> float:
@@ -289,14 +304,14 @@ def config_of(arguments: dict[str, Any], **changes: Any) -> TrainConfig:
 
 
 def _check_run_folder(config: TrainConfig, folder: Path, args: dict[str, Any]) -> None:
-    """Refuse to write over a run; on resuming, refuse other arguments or other activations."""
+    """Refuse to write over a run; on resuming, refuse other activations or arguments that give other weights."""
     path = folder / "training_args.json"
     if config.resume:
         if not path.is_file():
             raise InputError(f"no run to resume in {folder}")
         old = files.read_json(path)
         for key in ("arguments", "activations"):
-            changed = [k for k, v in args[key].items() if old.get(key, {}).get(k) != v]
+            changed = [k for k, v in args[key].items() if old.get(key, {}).get(k) != v and k not in CHANGE_NO_WEIGHT]
             if changed:
                 what = f"{changed[0]} {old.get(key, {}).get(changed[0])!r}"
                 raise InputError(f"{folder} was begun with {what}; --resume needs the same")
@@ -417,7 +432,10 @@ def _train(config: TrainConfig, sweep: Sweep) -> None:
             failures = sweep.loop()
         for run in sweep.runs:
             if run.n_done == run.n_steps:
-                print(f"{run.site.title}: {run.finish()} → {run.folder}")
+                summary, warning = run.finish()
+                print(f"{run.site.title}: {summary} → {run.folder}")
+                if warning:
+                    print(f"warning: {run.folder}: {warning}", file=sys.stderr)
     if failures:
         raise InputError("; ".join(failures))
 

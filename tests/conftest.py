@@ -3,12 +3,13 @@
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import hypothesis
 import numpy as np
@@ -161,9 +162,16 @@ def labelled(labelled_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     return root
 
 
+def start(words: list[str], **options: Any) -> subprocess.Popen:
+    """Start a process that Ctrl-C stops, also where these tests were started with SIGINT ignored, as in the background
+    of a script: processes inherit that.
+    """
+    return subprocess.Popen(words, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **options)
+
+
 def spawn(home: Path, module: str, *words: object, **environment: str) -> subprocess.Popen:
     """Start `python -m music_interpret.<module>` as a process of its own, to be killed."""
-    return subprocess.Popen(
+    return start(
         [sys.executable, "-m", f"music_interpret.{module}", *map(str, words)],
         env=os.environ | {"MUSIC_INTERPRET_HOME": str(home), "OMP_NUM_THREADS": "1"} | environment,
         stdout=subprocess.PIPE,

@@ -2,6 +2,7 @@ import errno
 import json
 import os
 import time
+import zlib
 
 import numpy as np
 import pytest
@@ -219,4 +220,6 @@ def test_manifest_says_what_made_it(home, command):
     assert manifest["model_sha256"] == files.sha256(home / "models/sod/ape/checkpoints/best_model.pt")
     assert (manifest["n_tokens"], manifest["n_songs"], manifest["d_model"], manifest["n_layers"]) == (308, 4, 64, 4)
     layer = json.loads((folder / "layer_001/layer.json").read_text())
+    shard = np.load(folder / "layer_001/raw/shard_0000.npy")
+    assert layer["checksums"] == [f"crc32:{zlib.crc32(shard.tobytes()):08x}"]
     assert layer["finished"] and layer["dtype"] == "float16" and layer["precision"] == "float32"

@@ -11,6 +11,7 @@ import pytest
 import torch
 from conftest import tree
 
+from music_interpret.activations.store import open_set
 from music_interpret.files import read_json, write_json
 
 TRAIN_ONE = ("train", "sod", "ape", "--series_name", "s", "--experiment_name", "e", "--layers", 1)
@@ -260,6 +261,40 @@ def test_a_truncated_shard_is_refused_by_every_stage(prepared, command):
         assert "shard_0000.npy is truncated or damaged" in command(*words).refused()
     assert tree(prepared) == before
     assert command("extract", "sod", "ape", "--layers", 3, "--overwrite").code == 0
+
+
+@pytest.mark.parametrize(("split", "dtype"), [("train", "float16"), ("valid", "float32"), ("test", "float16")])
+def test_nan_in_a_stored_shard_is_named_by_every_stage_that_reads_it(many_songs, command, split, dtype):
+    """As another program may leave it; the checksums are not there, as in stores of version 0.1.0."""
+    assert command("extract", "sod", "ape", "--layers", 3, "--dtype", dtype).code == 0
+    assert command("preprocess", "sod", "ape", "--layers", 3).code == 0
+    assert command(*TRAIN, *QUICK).code == 0
+    activations = open_set(many_songs / "data/activations/sod_ape_residual")
+    songs = activations.songs
+    song = int(np.flatnonzero(songs.splits == split)[-1])
+    meta = activations.folder / "layer_003/layer.json"
+    write_json(meta, {key: value for key, value in read_json(meta).items() if key != "checksums"})
+    shard = np.load(activations.folder / "layer_003/raw/shard_0000.npy", mmap_mode="r+")
+    shard[songs.first_token[song] + 7, 5] = -np.inf if split == "test" else np.nan
+    shard.flush()
+    before = tree(many_songs)
+    reading = {"train": ("preprocess", "train", "index"), "valid": ("preprocess", "index")}
+    reading["test"] = ("preprocess", "evaluate", "index")
+    words = {
+        "preprocess": ("preprocess", "sod", "ape", "--layers", 3),
+        "train": (*TRAIN[:5], "--experiment_name", "f", "--layers", 3, *QUICK),
+        "evaluate": ("evaluate", "s/e"),
+        "index": ("index", "s/e"),
+    }
+    named = f"NaN or infinity in {activations.folder / 'layer_003'} at token 7 of song {songs.names[song]} (token row"
+    for stage in reading[split]:
+        assert named in command(*words[stage]).refused(), stage
+    assert tree(many_songs) == before
+    without = ("--token_baseline", "none", "--overwrite")
+    assert named in command(*words["train"], *without).refused()
+    assert not (many_songs / "reports/s/f/layer_003/held_out.json").exists()
+    assert command("extract", "sod", "ape", "--layers", 3, "--dtype", dtype, "--overwrite").code == 0
+    assert command("preprocess", "sod", "ape", "--layers", 3).code == 0
 
 
 def test_activations_of_another_model_are_not_written_into(prepared, command):

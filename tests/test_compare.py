@@ -105,6 +105,20 @@ def test_lines_keep_apart_what_differs():
     assert to_png(points, [POINT], "test").startswith(b"\x89PNG")
 
 
+def test_a_run_whose_variance_is_0_has_no_fvu(runs, command, many_songs):
+    """NaN when it was measured, null in `evaluation.json`, a dash in the table."""
+    path = many_songs / "reports/s/r/layer_001/evaluation.json"
+    evaluation = read_json(path)
+    evaluation["rows"]["sae"]["quality"]["fvu"] = float("nan")
+    write_json(path, evaluation)
+    assert evaluation != read_json(path)
+    result = command("compare", *runs)
+    assert result.code == 0 and " – " in result.out.splitlines()[1], result
+    folder = many_songs / "reports/comparison"
+    assert [point["fvu"] is None for point in read_json(folder / "comparison.json")] == [True, False, False]
+    assert (folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_a_single_run_without_latents_can_be_drawn():
     assert to_png([POINT._replace(l0=1.0, mean_ablation=0.0)], [], "test")
 

@@ -8,13 +8,16 @@ import subprocess
 import sys
 
 import httpx
+import pytest
+from conftest import start
 
 from music_interpret.explore import listen
 
 
-def test_it_serves_until_ctrl_c(labelled):
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_until_ctrl_c(labelled, stop):
     words = [sys.executable, "-m", "music_interpret", "explore", "s/e", "--port", "0", "--no-browser"]
-    process = subprocess.Popen(
+    process = start(
         words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"TQDM_DISABLE": "1"}
     )
     try:
@@ -23,9 +26,9 @@ def test_it_serves_until_ctrl_c(labelled):
         assert found, line + process.stderr.read()
         assert httpx.get(found[1] + "api/run").json()["run"] == "s/e/layer_003"
     finally:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(stop)
         out, err = process.communicate(timeout=30)
-    assert process.returncode in (0, 130) and "Traceback" not in err, err
+    assert process.returncode in (0, 128 + stop) and "Traceback" not in err, err
 
 
 def test_with_a_desktop_it_opens_the_page(labelled, tmp_path):
@@ -34,9 +37,7 @@ def test_with_a_desktop_it_opens_the_page(labelled, tmp_path):
     script.write_text(f"import sys; open({str(opened)!r}, 'w').write(sys.argv[1])")
     desktop = {"DISPLAY": ":0", "BROWSER": f"{sys.executable} {script} %s", "TQDM_DISABLE": "1"}
     words = [sys.executable, "-m", "music_interpret", "explore", "s/e", "--port", "0"]
-    process = subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | desktop
-    )
+    process = start(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | desktop)
     try:
         address = re.search(r"http://\S+", process.stdout.readline())[0]
         assert httpx.get(address).status_code == 200  # it answers once it has opened the page

@@ -46,7 +46,7 @@ def test_a_run_is_exported(run, command, kind, wanted):
 def test_of_a_context_autoencoder_the_user_is_told(run, command, wanted, tmp_path):
     folder, before = run("topk", context=True)
     outcome = command("export", folder, "--format", wanted, "--output", tmp_path / "out")
-    assert "note: it encodes x - baseline(codes), not x; other libraries do not read token_baseline" in outcome.out
+    assert "note: it encodes x - baseline(tokens), not x; other libraries do not read token_baseline" in outcome.out
     assert (tmp_path / "out" / "token_baseline.safetensors").read_bytes() == (
         folder / "sae" / "token_baseline.safetensors"
     ).read_bytes()

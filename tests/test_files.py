@@ -1,10 +1,17 @@
 import subprocess
 import sys
+import tempfile
+from typing import NamedTuple
 
 import pytest
 
 from music_interpret import files
 from music_interpret.errors import InputError
+
+
+class Pair(NamedTuple):
+    first: float
+    second: float
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
@@ -22,6 +29,16 @@ def test_missing_and_broken_json_are_named(tmp_path):
     (tmp_path / "a.json").write_bytes(b"\xff{")
     with pytest.raises(InputError, match="a.json is not valid JSON"):
         files.read_json(tmp_path / "a.json")
+
+
+def test_json_holds_no_nan(tmp_path):
+    value = {"a": float("nan"), "b": [1.5, float("inf"), (2, float("-inf"))], "c": Pair(1.0, float("nan"))}
+    files.write_json(tmp_path / "a.json", value)
+    assert files.read_json(tmp_path / "a.json") == {
+        "a": None,
+        "b": [1.5, None, [2, None]],
+        "c": {"first": 1.0, "second": None},
+    }
 
 
 def test_sha256(tmp_path):
@@ -65,3 +82,75 @@ def test_a_folder_appears_whole_or_stays_as_it_was(tmp_path):
         (beside / "half").write_text("")
         raise KeyboardInterrupt
     assert [path.name for path in goal.iterdir()] == ["new"] and list(tmp_path.iterdir()) == [goal]
+
+
+# Writes a file below the folder argv[1], in a folder that is not whole yet too, and says so half way.
+HALF_WAY = """
+import contextlib, sys
+from pathlib import Path
+from music_interpret import files
+folder = Path(sys.argv[1])
+with contextlib.ExitStack() as stack:
+    inner = stack.enter_context(files.atomic_folder(folder / "features"))
+    for path in (folder / "checkpoints" / "state.safetensors", inner / "index.npy", folder / "cfg.json"):
+        stack.enter_context(files.atomic_write(path)).write(b"half")
+    print("half way", flush=True)
+    sys.stdin.read()
+"""
+
+
+def files_below(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+
+
+@pytest.fixture
+def half_way(tmp_path):
+    """A folder with files that look a little like temporary ones, and a process in the middle of writing more there."""
+    for name in (".lock", "a.json", ".a.json.tmp", ".a.json.abcdefgh", "a.abcdefgh.tmp", ".a.ABCDEFGH.tmp", "x/.tmp"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("mine")
+    (tmp_path / ".link.abcdefgh.tmp").symlink_to(tmp_path / "a.json")
+    (tmp_path / "unfinished").mkdir()
+    kept = files_below(tmp_path)
+    process = subprocess.Popen(
+        [sys.executable, "-c", HALF_WAY, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "half way\n"
+    assert len(files_below(tmp_path)) == len(kept) + 3
+    yield tmp_path, kept, process
+    process.kill()
+    process.communicate()
+
+
+def test_what_a_killed_process_left_of_its_writes_goes_with_the_next_lock(half_way):
+    folder, kept, process = half_way
+    process.kill()
+    process.communicate()
+    assert (folder / ".features.unfinished").is_dir()
+    with files.locked(folder, "it"):
+        assert files_below(folder) == kept
+    assert not (folder / ".features.unfinished").exists() and (folder / "unfinished").is_dir()
+
+
+def test_what_a_live_process_writes_is_left_to_it(half_way):
+    folder, kept, process = half_way
+    with files.locked(folder, "it"):
+        assert len(files_below(folder)) == len(kept) + 3
+    process.communicate("")
+    assert process.returncode == 0
+    assert files_below(folder) == sorted([*kept, "cfg.json", "checkpoints/state.safetensors", "features/index.npy"])
+
+
+def test_a_temporary_file_that_is_swept_before_it_is_held_is_made_again(tmp_path, monkeypatch):
+    made, mkstemp = [], tempfile.mkstemp
+
+    def swept_once(**options):
+        handle, name = mkstemp(**options)
+        made.append(name)
+        if len(made) == 1:
+            files._sweep(tmp_path)
+        return handle, name
+
+    monkeypatch.setattr(tempfile, "mkstemp", swept_once)
+    files.write_text(tmp_path / "a", "whole")
+    assert len(made) == 2 and files_below(tmp_path) == ["a"] and (tmp_path / "a").read_text() == "whole"

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from conftest import start
 
 from music_interpret.errors import InputError
 from music_interpret.ingest import IngestConfig, ingest
@@ -228,11 +229,12 @@ def test_a_data_set_from_before_metres_were_kept_is_left_alone(home: Path, sourc
     assert read_metres(report.folder) == {}
 
 
-def test_ctrl_c_stops_at_once_and_says_that_it_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ctrl_c_stops_at_once_and_says_that_it_goes_on(tmp_path: Path, number: int, code: int) -> None:
     words = command("music21:airdsAirs", "airs", "--jobs", 2)
-    process = subprocess.Popen(words, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    kill_and_wait(process, tmp_path / "data" / "base" / "airs" / "ingest.jsonl", 1, signal.SIGINT, 1.0)
-    assert process.returncode == 130
+    process = start(words, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    kill_and_wait(process, tmp_path / "data" / "base" / "airs" / "ingest.jsonl", 1, number, 1.0)
+    assert process.returncode == code
     assert process.stderr is not None
     assert b"interrupted: the same command goes on where this one stopped" in process.stderr.read()
 

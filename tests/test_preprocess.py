@@ -1,9 +1,11 @@
 import json
 
 import numpy as np
+import pytest
 from safetensors.numpy import load_file
 
 from music_interpret.activations.store import open_set
+from music_interpret.files import read_json, write_json
 
 LAYER = "data/activations/sod_ape_residual/layer_001"
 
@@ -41,6 +43,35 @@ def test_other_normalizations(home, command):
         assert command("preprocess", "sod", "ape", "--layers", 1, "--normalization", kind).code == 0
         assert json.loads((home / LAYER / "normalization.json").read_text())["normalization"] == kind
         assert not load_file(home / LAYER / "normalization.safetensors")["shift"].any()
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_rows_in_another_order_are_noticed(many_songs, command, split):
+    assert command("extract", "sod", "ape", "--layers", 1, "--shard_tokens", 1000).code == 0
+    activations = open_set(many_songs / "data/activations/sod_ape_residual")
+    start, stop = activations.songs.spans(split)[-1]
+    number = (stop - 1) // 1000
+    shard = np.load(many_songs / LAYER / f"raw/shard_{number:04d}.npy", mmap_mode="r+")
+    rows = slice(max(start - number * 1000, 0), stop - number * 1000)
+    shard[rows] = shard[rows][::-1].copy()
+    shard.flush()
+    refusal = command("preprocess", "sod", "ape", "--layers", 1).refused()
+    assert f"shard {many_songs / LAYER}/raw/shard_{number:04d}.npy is not as it was extracted" in refusal
+    assert not (many_songs / LAYER / "normalization.json").exists()
+    assert command("extract", "sod", "ape", "--layers", 1, "--shard_tokens", 1000, "--overwrite").code == 0
+    assert command("preprocess", "sod", "ape", "--layers", 1).code == 0
+
+
+def test_a_layer_without_checksums_opens(home, command):
+    """As version 0.1.0 wrote it; extraction takes it for finished and does not do it again."""
+    assert command("extract", "sod", "ape", "--layers", 1).code == 0
+    path = home / LAYER / "layer.json"
+    meta = read_json(path)
+    del meta["checksums"]
+    write_json(path, meta)
+    assert command("extract", "sod", "ape", "--layers", 1).code == 0
+    assert read_json(path) == meta
+    assert command("preprocess", "sod", "ape", "--layers", 1).code == 0
 
 
 def test_no_train_songs(home, command):

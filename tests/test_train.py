@@ -11,8 +11,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from music_interpret import files, train
 from music_interpret.activations.store import open_set
+from music_interpret.sae import topk
 from music_interpret.sae.architectures import ARCHITECTURES
 from music_interpret.sae.autoencoder import SparseAutoencoder
+from music_interpret.sae.topk import select_per_batch
+from music_interpret.sae.training_run import TrainingRun
 
 RUN = ("sod", "ape", "--series_name", "s", "--experiment_name", "e", "--layers", 3)
 SMALL = ("--d_sae", 128, "--batch_size", 64, "--epochs", 20, "--log_every", 10)
@@ -158,7 +161,8 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(prepared, folder, comm
     assert not state.exists()
 
 
-def test_ctrl_c_saves_and_says_how_to_go_on(prepared, folder, command):
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_saves_and_says_how_to_go_on(prepared, folder, command, stop):
     words = (*RUN, *SMALL, "--epochs", 100, "--architecture", "relu")
     assert command("train", *words).code == 0
     undisturbed = weights(folder)
@@ -168,9 +172,9 @@ def test_ctrl_c_saves_and_says_how_to_go_on(prepared, folder, command):
     while process.poll() is None and time.monotonic() < deadline:
         if log.is_file() and not (folder / "sae").exists() and log.read_text().count("\n") > 3:
             break
-    process.send_signal(signal.SIGINT)
+    process.send_signal(stop)
     _, err = process.communicate()
-    assert process.returncode == 130 and "the same command with --resume goes on" in err
+    assert process.returncode == 128 + stop and "the same command with --resume goes on" in err
     assert command("train", *words, "--resume").code == 0
     assert_same_weights(weights(folder), undisturbed)
 
@@ -266,6 +270,80 @@ def test_runs_are_not_mixed_up(prepared, folder, command):
     assert_same_weights(weights(folder), before)
     other = ("sod", "ape", "--series_name", "s", "--experiment_name", "none", "--layers", 3, "--resume")
     assert "no run to resume" in command("train", *other).refused()
+
+
+def test_resuming_with_other_options_that_change_no_weight(prepared, folder, command, monkeypatch):
+    words = (*RUN, "--d_sae", 128, "--batch_size", 64, "--epochs", 4)
+    assert command("train", *words).code == 0
+    undisturbed = weights(folder)
+    n_done = 0
+
+    def stopped(run, *rest, **options):
+        nonlocal n_done
+        n_done += 1
+        if n_done == 60:
+            run.save_checkpoint()
+            raise KeyboardInterrupt
+        return original(run, *rest, **options)
+
+    original = TrainingRun.step
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingRun, "step", stopped)
+        assert command("train", *words, "--overwrite").code == 130
+    for option in ("--device", "cpu"), ("--buffer_tokens", 5000), ("--window_tokens", 7):
+        assert f"was begun with {option[0][2:]} " in command("train", *words, "--resume", *option).refused()
+    assert command("train", *words, "--resume", "--log_every", 7, "--checkpoint_every", 9).code == 0
+    assert_same_weights(weights(folder), undisturbed)
+    arguments = json.loads((folder / "training_args.json").read_text())["arguments"]
+    assert (arguments["log_every"], arguments["checkpoint_every"]) == (7, 9)
+
+
+@pytest.mark.parametrize("architecture", ["batchtopk", "matryoshka"])
+def test_a_k_of_which_nothing_is_left_in_a_batch_is_refused(prepared, folder, command, architecture):
+    words = (*RUN, "--d_sae", 32, "--batch_size", 64, "--epochs", 2, "--architecture", architecture)
+    refusal = command("train", *words, "--k", 0.005).refused()
+    assert "--k is 0.005, no latent in a batch of 64 tokens; expected 0.015625 or more" in refusal
+    assert not folder.exists()
+    assert command("train", *words, "--k", 0.015625).code == 0
+    assert float(weights(folder)["threshold"].min()) > 0
+
+
+def test_a_threshold_that_nothing_has_reached_is_0(prepared, folder, command, monkeypatch):
+    """A batch top-k whose latents never fire, here because none is let through, keeps no threshold of −1."""
+    monkeypatch.setattr(topk, "select_per_batch", lambda before, k: select_per_batch(-before.abs(), k))
+    words = (
+        "--d_sae",
+        32,
+        "--batch_size",
+        64,
+        "--epochs",
+        1,
+        "--architecture",
+        "batchtopk",
+        "--token_baseline",
+        "none",
+    )
+    assert command("train", *RUN, *words).code == 0
+    assert not weights(folder)["threshold"].any()
+
+
+@pytest.mark.parametrize("split", ["test", "train"])
+def test_jumprelu_far_from_its_target_warns(prepared, folder, command, split):
+    if split == "train":  # no songs are held out
+        songs = prepared / "data/activations/sod_ape_residual/songs.csv"
+        songs.write_text(songs.read_text().replace(",test", ",train").replace(",valid", ",train"))
+        assert command("preprocess", "sod", "ape", "--layers", 3).code == 0
+    words = (*RUN, "--d_sae", 128, "--batch_size", 64, "--architecture", "jumprelu")
+    far = command("train", *words, "--k", 4, "--epochs", 1, "--lr", 1e-6)
+    assert far.code == 0
+    lines = [line for line in far.err.splitlines() if line.startswith("warning: ")]
+    assert len(lines) == 1 and f" on {split} songs, --k asked for 4; more --epochs" in lines[0], far.err
+    if split == "test":
+        held_out = json.loads((folder / "held_out.json").read_text())
+        assert held_out["test"]["l0"] > 6 and f"L0 is {held_out['valid']['l0']:.1f} on valid songs" in lines[0]
+    near = command("train", *words, "--k", 4, "--epochs", 60, "--overwrite")
+    assert near.code == 0 and "warning" not in near.err
+    assert "warning" not in command("train", *RUN, *SMALL, "--k", 4, "--epochs", 1, "--overwrite").err
 
 
 def test_two_processes_on_one_run(prepared, folder, command):

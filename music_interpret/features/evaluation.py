@@ -11,7 +11,7 @@ NAME, FORMAT = "evaluation.json", 1
 
 def write_evaluation(run: Path, content: Mapping[str, Any]) -> Path:
     """Write it into the run's folder and return its path."""
-    files.write_json(run / NAME, {"format": FORMAT} | files.plain(content))
+    files.write_json(run / NAME, {"format": FORMAT} | dict(content))
     return run / NAME
 
 

@@ -77,8 +77,8 @@ def write_labels(run: Path, labelled: Labelled, meta: Mapping[str, Any]) -> Path
         with files.atomic_write(beside / "labels.parquet") as file:
             pyarrow.parquet.write_table(pyarrow.table(rows), file, compression="zstd")
         names = [_named(name, labelled.columns) for name in labelled.names]
-        files.write_json(beside / "names.json", files.plain(names))
-        files.write_json(beside / "labels.json", files.plain({"format": FORMAT} | dict(meta)))
+        files.write_json(beside / "names.json", names)
+        files.write_json(beside / "labels.json", {"format": FORMAT} | dict(meta))
     return folder
 
 

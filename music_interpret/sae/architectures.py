@@ -19,7 +19,8 @@ class Architecture(NamedTuple):
     initial: Callable[..., Parameters]
     """Initial parameters from d_in, d_sae, encoder_bias, encoder_scale and a generator."""
     step: Callable[..., Step]
-    """Loss and gradients of a batch: parameters, x, objective, input_gradient."""
+    """Loss and gradients of a batch: parameters, x, objective, input_gradient, and scratch memory, which only sparse
+    steps use."""
     saved_as: SavedKind
     """The kind, by SAELens's names, that computes the same once it is trained."""
     knobs: tuple[Literal["alpha", "k"], ...]

@@ -4,8 +4,8 @@ A folder holds `cfg.json` and `sae_weights.safetensors`, float32. The normalisat
 under is folded into the weights, exactly, so it takes activations as the model makes them.
 
 A context autoencoder (`--token-baseline`) has its lookup beside, in `token_baseline.safetensors`: it encodes and
-reconstructs what an activation holds besides `baseline(codes)`. Other libraries, which know nothing of that file, see
-an autoencoder of x − baseline(codes); `cfg.json` says so under `metadata`.
+reconstructs what an activation holds besides `baseline(tokens)`. Other libraries, which know nothing of that file, see
+an autoencoder of x − baseline(tokens); `cfg.json` says so under `metadata`.
 """
 
 import tempfile
@@ -18,8 +18,10 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from music_interpret import __version__, files
-from music_interpret.errors import InputError
+from music_interpret.errors import InputError, unknown
+from music_interpret.sae import checked
 from music_interpret.sae.architectures import ENCODERS, TENSORS, SavedKind
+from music_interpret.sae.checked import Array
 from music_interpret.sae.parameters import Parameters, with_unit_decoder
 from music_interpret.sae.pre_bias import without_pre_bias
 from music_interpret.sae.token_baseline import TokenBaseline
@@ -46,10 +48,14 @@ class SparseAutoencoder(nn.Module):
         kind: `standard` (ReLU), `gated`, `topk` or `jumprelu`.
         parameters: the kind's tensors under SAELens's names.
         k: latents that may fire on a token, for `topk`.
-        baseline: what is taken off activations before encoding.
+        baseline: what is subtracted from activations before encoding.
         metadata: anything that JSON holds.
+
+        Raises:
+            InputError: an unknown kind, tensors that are missing or do not fit together, or a k out of range.
         """
         super().__init__()
+        _check_parts(kind, parameters, k, baseline)
         self.kind, self.k, self.baseline = kind, k, baseline
         self.weights = nn.ParameterDict({name: parameters[name] for name in TENSORS[kind]})
         self.metadata = metadata or {}
@@ -80,32 +86,39 @@ class SparseAutoencoder(nn.Module):
     def d_sae(self) -> int:
         return self.W_enc.shape[1]
 
-    def encode(self, x: Tensor, codes: Tensor | None = None) -> Tensor:
-        """Latents of raw activations, (…, d_in) → (…, d_sae), none below 0.
+    def encode(self, x: Array, tokens: Array | None = None) -> Tensor:
+        """Latents of raw activations, (…, d_in) → (…, d_sae), none below 0, in the parameters' dtype.
 
         Args:
-            x: activations of any float type.
-            codes: the tokens' codes, integers (…, 6); needed with a token baseline, else not looked at.
+            x: activations of any float type, a tensor or a NumPy array.
+            tokens: what they belong to, integers (…, n_fields); needed with a token baseline, else not looked at.
+
+        Raises:
+            InputError: x or the tokens do not fit the autoencoder.
         """
-        flat = self._without_baseline(x.to(self.W_enc.dtype), codes).reshape(-1, self.d_in)
-        return ENCODERS[self.kind](self.parameters_by_name, flat, self.k).view(*x.shape[:-1], self.d_sae)
+        x = checked.floats("x", x, self.d_in, self.W_enc)
+        shape = x.shape[:-1]
+        if self.baseline is not None:
+            x = x - self._of_tokens(tokens, shape)
+        z = ENCODERS[self.kind](self.parameters_by_name, x.reshape(-1, self.d_in), self.k)
+        return z.view(*shape, self.d_sae)
 
-    def decode(self, z: Tensor, codes: Tensor | None = None) -> Tensor:
-        """Raw activations from latents, (…, d_sae) → (…, d_in)."""
+    def decode(self, z: Array, tokens: Array | None = None) -> Tensor:
+        """Raw activations from latents, (…, d_sae) → (…, d_in); raises as `encode` does."""
+        z = checked.floats("z", z, self.d_sae, self.W_dec)
         x = z @ self.W_dec + self.b_dec
-        return x if self.baseline is None else x + self.baseline(self._needed(codes))
+        return x if self.baseline is None else x + self._of_tokens(tokens, z.shape[:-1])
 
-    def forward(self, x: Tensor, codes: Tensor | None = None) -> Tensor:
+    def forward(self, x: Array, tokens: Array | None = None) -> Tensor:
         """Reconstruction of raw activations."""
-        return self.decode(self.encode(x, codes), codes)
+        return self.decode(self.encode(x, tokens), tokens)
 
-    def _without_baseline(self, x: Tensor, codes: Tensor | None) -> Tensor:
-        return x if self.baseline is None else x - self.baseline(self._needed(codes))
-
-    def _needed(self, codes: Tensor | None) -> Tensor:
-        if codes is None:
-            raise InputError("this autoencoder has a token baseline; expected encode(x, codes) and decode(z, codes)")
-        return codes
+    def _of_tokens(self, tokens: Array | None, shape: torch.Size) -> Tensor:
+        """What the token baseline says of tokens of a shape (…), (…, d_in)."""
+        assert self.baseline is not None
+        if tokens is None:
+            raise InputError("this autoencoder has a token baseline; expected encode(x, tokens) and decode(z, tokens)")
+        return self.baseline(checked.tokens(tokens, shape, self.baseline, self.W_dec.device))
 
     def save(self, folder: str | Path) -> None:
         """Write the SAELens layout into `folder`; `cfg.json` comes last."""
@@ -133,7 +146,7 @@ class SparseAutoencoder(nn.Module):
         """What the metadata of a saved autoencoder says of its token baseline; empty without one."""
         if self.baseline is None:
             return {}
-        note = f"encodes and reconstructs x - baseline(codes), not x: see {BASELINE}"
+        note = f"encodes and reconstructs x - baseline(tokens), not x: see {BASELINE}"
         return {"token_baseline": "additive", "token_baseline_note": note, "token_fields": list(self.baseline.names)}
 
     def save_baseline(self, folder: Path) -> None:
@@ -198,6 +211,25 @@ class SparseAutoencoder(nn.Module):
         if metadata.get("token_baseline") == "additive":
             baseline = load_baseline(folder, cfg["d_in"], metadata)
         return cls(kind, parameters, k=k, baseline=baseline, metadata=metadata)
+
+
+def _check_parts(kind: SavedKind, parameters: Parameters, k: int, baseline: TokenBaseline | None) -> None:
+    """InputError for what does not make an autoencoder."""
+    if kind not in TENSORS:
+        raise unknown("kind of autoencoder", kind, list(TENSORS))
+    if missing := [name for name in TENSORS[kind] if name not in parameters]:
+        raise InputError(f"{', '.join(missing)} missing; expected {', '.join(TENSORS[kind])} for {kind}")
+    if parameters["W_enc"].ndim != 2:
+        raise InputError(f"W_enc has shape {tuple(parameters['W_enc'].shape)}; expected (d_in, d_sae)")
+    d_in, d_sae = parameters["W_enc"].shape
+    for name in TENSORS[kind]:
+        found, expected = tuple(parameters[name].shape), shape_of(name, d_in, d_sae)
+        if found != expected:
+            raise InputError(f"{name} has shape {found}; expected {expected}, since W_enc is {(d_in, d_sae)}")
+    if kind == "topk" and not (1 <= k <= d_sae and k == int(k)):
+        raise InputError(f"k is {k}; expected a whole number from 1 to d_sae, {d_sae}, for topk")
+    if baseline is not None and baseline.table.shape[1] != d_in:
+        raise InputError(f"the token baseline's rows are {baseline.table.shape[1]} wide; expected d_in, {d_in}")
 
 
 def load_baseline(folder: Path, d_in: int, metadata: dict[str, Any]) -> TokenBaseline:

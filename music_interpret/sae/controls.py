@@ -7,7 +7,7 @@
 Of the first two a token keeps the coefficients, of either sign, of x − E x that are largest in magnitude: for an
 orthonormal basis, the best choice of that many. The untrained autoencoder keeps its largest latents and is given the
 best single factor and offset, fitted on train songs, since the random start's reconstructions have no right length.
-A control codes x itself, also where the autoencoder has a token baseline.
+A control tokens x itself, also where the autoencoder has a token baseline.
 """
 
 from collections.abc import Callable, Iterable
@@ -21,7 +21,7 @@ from music_interpret.sae.topk import top_k
 
 
 class Directions:
-    """Orthonormal directions around a mean, of which each token keeps its largest coefficients; codes and decodes as an
+    """Orthonormal directions around a mean, of which each token keeps its largest coefficients; tokens and decodes as an
     autoencoder does.
     """
 
@@ -35,18 +35,18 @@ class Directions:
         """
         self.directions, self.mean, self.k = directions, mean, min(k, len(directions))
 
-    def encode(self, x: Tensor, _codes: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, _tokens: Tensor | None = None) -> Tensor:
         """Coefficients, (n_tokens, d) → (n_tokens, n), all but k of them 0."""
         coefficients = (x - self.mean) @ self.directions.T
         _, kept = top_k(coefficients.abs(), self.k)
         return torch.zeros_like(coefficients).scatter_(1, kept, coefficients.gather(1, kept))
 
-    def decode(self, z: Tensor, _codes: Tensor | None = None) -> Tensor:
+    def decode(self, z: Tensor, _tokens: Tensor | None = None) -> Tensor:
         """Activations from coefficients, (n_tokens, n) → (n_tokens, d)."""
         return z @ self.directions + self.mean
 
-    def __call__(self, x: Tensor, codes: Tensor | None = None) -> Tensor:
-        return self.decode(self.encode(x, codes), codes)
+    def __call__(self, x: Tensor, tokens: Tensor | None = None) -> Tensor:
+        return self.decode(self.encode(x, tokens), tokens)
 
 
 def coefficients_for(l0: float, most: int) -> int:
@@ -55,26 +55,26 @@ def coefficients_for(l0: float, most: int) -> int:
 
 
 class NoLatents:
-    """What needs no latents: a token's codes, or nothing at all; to be measured as an autoencoder is."""
+    """What needs no latents: the tokens, or nothing at all; to be measured as an autoencoder is."""
 
     baseline: nn.Module | None = None
 
     def __init__(self, reconstruct: Callable[[int, Tensor | None], Tensor]) -> None:
         """Args:
-        reconstruct: from a number of tokens n and their codes, integers (n, 6), to activations (n, d).
+        reconstruct: from a number of tokens n and the tokens themselves, integers (n, n_fields), to activations (n, d).
         """
         self.reconstruct = reconstruct
 
-    def encode(self, x: Tensor, _codes: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, _tokens: Tensor | None = None) -> Tensor:
         """No latents: (n_tokens, 0)."""
         return x.new_zeros(len(x), 0)
 
-    def decode(self, z: Tensor, codes: Tensor | None = None) -> Tensor:
+    def decode(self, z: Tensor, tokens: Tensor | None = None) -> Tensor:
         """Activations, (n_tokens, d)."""
-        return self.reconstruct(len(z), codes)
+        return self.reconstruct(len(z), tokens)
 
-    def __call__(self, x: Tensor, codes: Tensor | None = None) -> Tensor:
-        return self.reconstruct(len(x), codes)
+    def __call__(self, x: Tensor, tokens: Tensor | None = None) -> Tensor:
+        return self.reconstruct(len(x), tokens)
 
 
 def pca(batches: Iterable[Tensor], mean: Tensor, k: int) -> Directions:

@@ -116,7 +116,7 @@ def model_card(cfg: dict[str, Any], address: Address) -> str:
     context = ""
     if metadata.get("token_baseline"):
         context = (
-            "It is a context autoencoder: it encodes and reconstructs `x - baseline(codes)`, what an activation holds\n"
+            "It is a context autoencoder: it encodes and reconstructs `x - baseline(tokens)`, what an activation holds\n"
             "besides the token itself. Music Interpret computes the baseline, from `token_baseline.safetensors`; in\n"
             "SAELens, take it off first.\n\n"
         )

@@ -15,7 +15,7 @@ unit norm.
 import torch
 from torch import Tensor
 
-from music_interpret.sae.objective import Objective, Step
+from music_interpret.sae.objective import Objective, Scratch, Step
 from music_interpret.sae.parameters import Parameters, tied_start
 
 
@@ -40,7 +40,14 @@ def trained_form(parameters: Parameters) -> Parameters:
     return saved | {"threshold": parameters["log_threshold"].exp()}
 
 
-def step(parameters: Parameters, x: Tensor, objective: Objective, *, input_gradient: bool = False) -> Step:
+def step(
+    parameters: Parameters,
+    x: Tensor,
+    objective: Objective,
+    *,
+    input_gradient: bool = False,
+    scratch: Scratch | None = None,
+) -> Step:
     """Loss and gradients of one batch of normalised activations, float32 (batch, d_in)."""
     batch, d_in = x.shape
     low = {name: tensor.to(objective.dtype) for name, tensor in parameters.items()}

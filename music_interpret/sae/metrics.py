@@ -33,13 +33,13 @@ LOG_DENSITY_EDGES = np.arange(-6, 0.25, 0.25)
 
 
 class Dictionary(Protocol):
-    """What can be measured: a sparse autoencoder, or a control that codes and decodes as one does."""
+    """What can be measured: a sparse autoencoder, or a control that tokens and decodes as one does."""
 
     @property
     def baseline(self) -> nn.Module | None: ...
-    def encode(self, x: Tensor, codes: Tensor | None = None) -> Tensor: ...
-    def decode(self, z: Tensor, codes: Tensor | None = None) -> Tensor: ...
-    def __call__(self, x: Tensor, codes: Tensor | None = None) -> Tensor: ...
+    def encode(self, x: Tensor, tokens: Tensor | None = None) -> Tensor: ...
+    def decode(self, z: Tensor, tokens: Tensor | None = None) -> Tensor: ...
+    def __call__(self, x: Tensor, tokens: Tensor | None = None) -> Tensor: ...
 
 
 class Quality(NamedTuple):
@@ -175,7 +175,7 @@ def quality(batches: Iterable[tuple[Tensor, Tensor | None]], dictionary: Diction
     """Stream a split through an autoencoder; None if it has no tokens.
 
     Args:
-        batches: raw activations, float32 (n, d_in), and the tokens' codes, int (n, 6), which only a token baseline
+        batches: raw activations, float32 (n, d_in), and the tokens, integers (n, n_fields), which only a token baseline
             needs.
         dictionary: the autoencoder.
     """
@@ -190,13 +190,13 @@ def quality_and_firing(
     """`quality`, and on how many tokens each latent fired."""
     firing: FiringCounts | None = None
     sums = _Sums()
-    for x, codes in batches:
-        z = dictionary.encode(x, codes)
+    for x, tokens in batches:
+        z = dictionary.encode(x, tokens)
         firing = firing or FiringCounts(z.shape[1], z.device)
         firing.add(z)
-        sums.add(x, dictionary.decode(z, codes))
+        sums.add(x, dictionary.decode(z, tokens))
         if dictionary.baseline is not None:
-            sums.remainder.add(x - dictionary.baseline(codes))
+            sums.remainder.add(x - dictionary.baseline(tokens))
     return (sums.quality(firing, dictionary.baseline is not None), firing) if firing else None
 
 

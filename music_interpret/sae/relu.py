@@ -15,7 +15,7 @@ A test holds them against autograd.
 import torch
 from torch import Tensor
 
-from music_interpret.sae.objective import Objective, Step
+from music_interpret.sae.objective import Objective, Scratch, Step
 from music_interpret.sae.parameters import Parameters, tied_start
 
 
@@ -33,7 +33,14 @@ def encode(parameters: Parameters, x: Tensor, _k: int = 0) -> Tensor:
     return torch.addmm(parameters["b_enc"], x, parameters["W_enc"]).relu_()
 
 
-def step(parameters: Parameters, x: Tensor, objective: Objective, *, input_gradient: bool = False) -> Step:
+def step(
+    parameters: Parameters,
+    x: Tensor,
+    objective: Objective,
+    *,
+    input_gradient: bool = False,
+    scratch: Scratch | None = None,
+) -> Step:
     """Loss and gradients of one batch of normalised activations, float32 (batch, d_in)."""
     batch, d_in = x.shape
     low = {name: tensor.to(objective.dtype) for name, tensor in parameters.items()}

@@ -27,7 +27,8 @@ class RunLog:
         """Log scalars under names like `loss/total` at a step."""
         for name, value in values.items():
             self.board.add_scalar(name, value, step)
-        self.lines.write(json.dumps({"step": step, "tokens": step * self.batch_size} | values) + "\n")
+        line = files.plain({"step": step, "tokens": step * self.batch_size} | values)
+        self.lines.write(json.dumps(line, allow_nan=False) + "\n")
         self.lines.flush()
 
     def close(self) -> None:

@@ -45,7 +45,9 @@ class TokenBaseline(nn.Module):
         return SparseLatents(rows, ones, tokens.repeat_interleave(fields), tokens * fields)
 
     def forward(self, codes: Tensor) -> Tensor:
-        return self.entries(codes).times(self.table).view(*codes.shape[:-1], -1)
+        entries = self.entries(codes)
+        entries = entries._replace(values=entries.values.to(self.table.dtype))
+        return entries.times(self.table).view(*codes.shape[:-1], self.table.shape[1])
 
     def gradient(self, codes: Tensor, gradient: Tensor) -> Tensor:
         """Gradient of the table given that of the output, (n_tokens, d_in)."""

@@ -21,14 +21,12 @@ import torch
 from torch import Tensor
 
 from music_interpret.sae import relu
-from music_interpret.sae.objective import Objective, Step
+from music_interpret.sae.objective import Objective, Scratch, Step
 from music_interpret.sae.parameters import Parameters
 from music_interpret.sae.sparse import SparseLatents, offsets_of, rows_of
 
 GROUP = 16
 SAMPLE = 65_536
-# Where a step's pre-activations are written: fresh memory of this size costs a CPU a fifth of the product's time.
-_scratch: dict[tuple[torch.Size, torch.dtype, torch.device], Tensor] = {}
 
 
 def initial(
@@ -111,13 +109,20 @@ def select_per_batch(before: Tensor, k: float) -> SparseLatents:
     return SparseLatents(candidates % before.shape[1], values.float(), tokens, offsets_of(tokens, len(before)))
 
 
-def step(parameters: Parameters, x: Tensor, objective: Objective, *, input_gradient: bool = False) -> Step:
+def step(
+    parameters: Parameters,
+    x: Tensor,
+    objective: Objective,
+    *,
+    input_gradient: bool = False,
+    scratch: Scratch | None = None,
+) -> Step:
     """Loss and gradients of one batch of normalised activations, float32 (batch, d_in); `topk` without a `threshold`
     among the parameters, else `batchtopk`, or `matryoshka` with prefixes.
     """
     batch, d_in = x.shape
     dtype, d_sae = objective.dtype, parameters["W_enc"].shape[1]
-    before = _pre_activations(parameters, x, dtype)
+    before = _pre_activations(parameters, x, dtype, scratch or Scratch())
     per_batch = "threshold" in parameters
     latents = (select_per_batch if per_batch else select_per_token)(before, objective.k)
     prefixes = objective.prefixes or (d_sae,)
@@ -162,12 +167,8 @@ def step(parameters: Parameters, x: Tensor, objective: Objective, *, input_gradi
     )
 
 
-def _pre_activations(parameters: Parameters, x: Tensor, dtype: torch.dtype) -> Tensor:
-    """The encoder's product, (batch, d_sae) in `dtype`, valid until the next call."""
-    shape = torch.Size((len(x), parameters["W_enc"].shape[1]))
-    key = (shape, dtype, x.device)
-    if key not in _scratch:
-        _scratch.clear()
-        _scratch[key] = torch.empty(shape, dtype=dtype, device=x.device)
+def _pre_activations(parameters: Parameters, x: Tensor, dtype: torch.dtype, scratch: Scratch) -> Tensor:
+    """The encoder's product, (batch, d_sae) in `dtype`, valid until the scratch memory is taken again."""
     bias, W_enc = parameters["b_enc"].to(dtype), parameters["W_enc"].to(dtype)
-    return torch.addmm(bias, x.to(dtype), W_enc, out=_scratch[key])
+    memory = scratch.take(torch.Size((len(x), W_enc.shape[1])), dtype, x.device)
+    return torch.addmm(bias, x.to(dtype), W_enc, out=memory)

@@ -14,7 +14,7 @@ from music_interpret.errors import InputError
 from music_interpret.sae import auxk
 from music_interpret.sae.architectures import ARCHITECTURES, ArchitectureName
 from music_interpret.sae.metrics import FiringCounts
-from music_interpret.sae.objective import Objective, Step
+from music_interpret.sae.objective import Objective, Scratch, Step
 from music_interpret.sae.parameters import Parameters, normalize_rows, remove_parallel
 from music_interpret.sae.token_baseline import TokenBaseline
 
@@ -85,6 +85,7 @@ class Trainer:
         if baseline is not None:
             self.trained["baseline"] = baseline.table
         self.optimizer = torch.optim.Adam(list(self.trained.values()), lr=hyperparameters.lr, fused=True)
+        self.scratch = Scratch()
         self.n_done = 0
         d_sae, device = parameters["W_enc"].shape[1], parameters["W_enc"].device
         self.tokens_since_fired = torch.zeros(d_sae, dtype=torch.int64, device=device)
@@ -92,22 +93,24 @@ class Trainer:
         self.window: FiringCounts | None = None
 
     @torch.no_grad()
-    def step(self, x: Tensor, codes: Tensor | None = None) -> Step:
+    def step(self, x: Tensor, tokens: Tensor | None = None) -> Step:
         """Take one optimiser step on normalised activations (batch, d_in).
 
         Args:
             x: float32.
-            codes: the tokens' codes, integers (batch, 6), for a token baseline.
+            tokens: the tokens, integers (batch, n_fields), for a token baseline.
 
         Raises:
             DivergedError: the loss is NaN or grows out of all bounds; nothing was changed.
         """
         settings = self.hyperparameters
         if self.baseline is not None:
-            assert codes is not None
-            x = x - self.baseline(codes)
+            assert tokens is not None
+            x = x - self.baseline(tokens)
         objective = self.objective.at(settings.sparsity_at(self.n_done))
-        result = self.architecture.step(self.parameters, x, objective, input_gradient=self.baseline is not None)
+        result = self.architecture.step(
+            self.parameters, x, objective, input_gradient=self.baseline is not None, scratch=self.scratch
+        )
         self._check(result, x)
         gradients = dict(result.gradients)
         dead = self.dead()
@@ -118,8 +121,8 @@ class Trainer:
         if not objective.by_decoder_norm:
             remove_parallel(gradients["W_dec"], self.parameters["W_dec"])
         if self.baseline is not None:
-            assert codes is not None and result.input_gradient is not None
-            gradients["baseline"] = self.baseline.gradient(codes, -result.input_gradient)
+            assert tokens is not None and result.input_gradient is not None
+            gradients["baseline"] = self.baseline.gradient(tokens, -result.input_gradient)
         for name, tensor in self.trained.items():
             tensor.grad = gradients[name]
         if settings.clip_norm:

@@ -5,9 +5,9 @@ tensorboard/         the same as curves                       checkpoints/    st
 held_out.json        quality on the valid and test songs      sae/            cfg.json, sae_weights.safetensors
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -27,6 +27,17 @@ from music_interpret.sae.token_baseline import TokenBaseline
 from music_interpret.sae.training import DivergedError, Trainer
 
 STATE = "state.safetensors"
+# An L0 that is off by a larger factor than this has missed its target.
+MISSED = 1.5
+
+
+class Finished(NamedTuple):
+    """What there is to say of a run at its end."""
+
+    summary: str
+    """Its quality on held-out songs, in a line."""
+    warning: str | None
+    """What has gone wrong, and what may help."""
 
 
 class TrainingRun:
@@ -80,7 +91,7 @@ class TrainingRun:
         files.write_json(self.folder / "training_args.json", self.args)
         self.log = RunLog(self.folder, self.n_done, self.batch_size)
 
-    def step(self, x: Tensor, codes: Tensor | None, *, ends_epoch: bool) -> dict[str, float]:
+    def step(self, x: Tensor, tokens: Tensor | None, *, ends_epoch: bool) -> dict[str, float]:
         """Take a step on normalised activations; log and save where it is time to. Returns what was logged, if so.
 
         Raises:
@@ -89,9 +100,9 @@ class TrainingRun:
         assert self.log is not None
         values: dict[str, float] = {}
         try:
-            result = self.trainer.step(x, codes)
+            result = self.trainer.step(x, tokens)
             if self.n_done % self.log_every == 0 or ends_epoch:
-                values = self.trainer.scalars(result, x if codes is None else x - self._baseline(codes))
+                values = self.trainer.scalars(result, x if tokens is None else x - self._baseline(tokens))
                 if ends_epoch:
                     values |= self._epoch_values()
                 self.log.write(self.n_done, values)
@@ -102,15 +113,17 @@ class TrainingRun:
             raise DivergedError(f"{self.folder}: {error}; the last good checkpoint {kept}") from None
         return values
 
-    def _baseline(self, codes: Tensor) -> Tensor:
+    def _baseline(self, tokens: Tensor) -> Tensor:
         assert self.trainer.baseline is not None
-        return self.trainer.baseline(codes)
+        return self.trainer.baseline(tokens)
 
     def autoencoder(self) -> SparseAutoencoder:
         """The autoencoder as it is now, on raw activations."""
         parameters = self.trainer.parameters
         if "log_threshold" in parameters:
             parameters = jumprelu.trained_form(parameters)
+        elif "threshold" in parameters:  # below 0 where nothing has fired yet: any value above 0 passes
+            parameters = parameters | {"threshold": parameters["threshold"].clamp_min(0)}
         if self.trainer.objective.by_decoder_norm:
             parameters = with_unit_decoder(parameters)
         baseline, kept = None, self.trainer.baseline
@@ -144,23 +157,36 @@ class TrainingRun:
             values |= {f"valid/{name}": getattr(held_out, name) for name in wanted}
         return values
 
-    def finish(self) -> str:
-        """Measure on held-out songs, save, and say the result in a line. `cfg.json` comes last: it marks the run as
-        finished.
-        """
+    def finish(self) -> Finished:
+        """Measure on held-out songs, save, and say the result. `cfg.json` comes last: it marks the run as finished."""
         autoencoder = self.autoencoder()
         measured = {split: self.measure(autoencoder, split) for split in ("valid", "test")}
-        held_out = {split: result._asdict() for split, result in measured.items() if result}
+        held_out = {split: result for split, result in measured.items() if result}
         files.write_json(self.folder / "held_out.json", held_out)
+        warning = self._missed_target(autoencoder, held_out)
         autoencoder.save(self.folder / "sae")
         self.state_path.unlink(missing_ok=True)
-        if not held_out:
-            return "no held-out songs to measure on"
-        return "; ".join(
-            f"on {q['n_tokens']:,} {split} tokens L0 {q['l0']:.1f}, FVU {q['fvu']:.3f}, "
-            f"dead {q['dead']:.1%}, overactive {q['overactive']:.1%}"
+        summary = "; ".join(
+            f"on {q.n_tokens:,} {split} tokens L0 {q.l0:.1f}, FVU {q.fvu:.3f}, "
+            f"dead {q.dead:.1%}, overactive {q.overactive:.1%}"
             for split, q in held_out.items()
         )
+        return Finished(summary or "no held-out songs to measure on", warning)
+
+    def _missed_target(self, autoencoder: SparseAutoencoder, held_out: Mapping[str, Quality | None]) -> str | None:
+        """What to say where a penalty (jumprelu) has not brought L0 near to its target; None where it has."""
+        if not {"alpha", "k"} <= set(self.trainer.architecture.knobs):
+            return None
+        target = self.trainer.objective.k
+        missed = [
+            f"{q.l0:.1f} on {split} songs"
+            for split, q in (held_out or {"train": self.measure(autoencoder, "train")}).items()
+            if q and not target / MISSED <= q.l0 <= target * MISSED
+        ]
+        if not missed:
+            return None
+        advice = "more --epochs, a higher --lr, or a larger --alpha or --bandwidth may help"
+        return f"L0 is {' and '.join(missed)}, --k asked for {target:g}; {advice}"
 
     def save_checkpoint(self) -> None:
         """Write the state, if it is sound, in the place of the last one."""

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from music_interpret import files
-from music_interpret.activations.store import SongTable, open_set
+from music_interpret.activations.store import SongTable, is_finite, open_set
 from music_interpret.errors import InputError
 
 LENGTHS = [96, 96, 60, 56]
@@ -47,6 +47,18 @@ def test_rows_are_read_by_token_id_over_shards(store):
     assert all(isinstance(shard, np.memmap) for shard in layer.shards)
     for start, stop in ((0, 308), (0, 1), (99, 101), (100, 200), (50, 305)):
         np.testing.assert_array_equal(layer.read(start, stop), whole[start:stop])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_nan_and_infinity_are_found_and_nothing_else(dtype):
+    info = np.finfo(dtype)
+    finite = np.array([0.0, -0.0, info.max, info.min, info.smallest_subnormal, 1.0], dtype).reshape(2, 3)
+    assert is_finite(finite) and is_finite(finite[:0])
+    for value in (np.nan, -np.nan, np.inf, -np.inf):
+        for place in range(6):
+            rows = finite.copy()
+            rows.flat[place] = value
+            assert not is_finite(rows)
 
 
 def test_finished_layers_are_listed(store):

@@ -43,7 +43,7 @@ def test_it_sees_a_context_autoencoder_as_one_of_the_remainder(kind, tmp_path):
     with torch.no_grad():
         assert_close(theirs.encode(remainder), ours.encode(x, codes))
         assert_close(theirs(remainder) + ours.baseline(codes), ours(x, codes))
-    assert "x - baseline(codes)" in theirs.cfg.metadata.token_baseline_note
+    assert "x - baseline(tokens)" in theirs.cfg.metadata.token_baseline_note
 
 
 def test_it_keeps_our_metadata(tmp_path):

@@ -1,5 +1,7 @@
 import json
+import warnings
 
+import numpy as np
 import pytest
 import torch
 from random_parameters import D_IN, D_SAE, trained
@@ -64,6 +66,112 @@ def test_shapes_beyond_two_dimensions():
         )
 
 
+@pytest.mark.parametrize("context", [False, True])
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_no_tokens_have_no_latents(name, context):
+    autoencoder = make(name, context)
+    for shape in ((0,), (3, 0)):
+        x, codes = torch.zeros(*shape, D_IN), torch.zeros(*shape, 6, dtype=torch.int64)
+        assert autoencoder.encode(x, codes).shape == (*shape, D_SAE)
+        assert autoencoder(x, codes).shape == (*shape, D_IN)
+
+
+@pytest.mark.parametrize("context", [False, True])
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_arrays_and_other_float_types_give_the_same(name, context):
+    autoencoder = make(name, context)
+    x, codes = some()
+    z = autoencoder.encode(x, codes)
+    for dtype in (torch.float16, torch.bfloat16, torch.float64):
+        low, low_z = x.to(dtype), z.to(dtype)
+        assert torch.equal(autoencoder.encode(low, codes.short()), autoencoder.encode(low.float(), codes))
+        assert torch.equal(autoencoder.decode(low_z, codes), autoencoder.decode(low_z.float(), codes))
+    array = x.numpy().astype(np.float16)
+    array.flags.writeable = False  # as the store gives rows
+    with warnings.catch_warnings(action="error"):
+        assert torch.equal(
+            autoencoder.encode(array, codes.numpy().astype(np.int16)), autoencoder.encode(x.half(), codes)
+        )
+        assert torch.equal(autoencoder.decode(z.numpy(), codes.numpy()), autoencoder.decode(z, codes))
+        assert torch.equal(autoencoder(x.numpy(), codes.numpy().astype(np.uint16)), autoencoder(x, codes))
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_an_autoencoder_can_be_of_bfloat16(name):
+    x, codes = some()
+    exact = make(name, context=True)(x, codes)
+    low = make(name, context=True).to(torch.bfloat16)(x, codes)
+    assert low.dtype == torch.bfloat16
+    assert float((low.float() - exact).norm() / exact.norm()) < 0.1
+
+
+def field(place, value):
+    """Codes of which the last token's field is a value."""
+    codes = some()[1]
+    codes[-1, place] = value
+    return codes
+
+
+X, CODES = some()
+
+
+@pytest.mark.parametrize(
+    ("x", "codes", "message"),
+    [
+        (X[:, :9], CODES, r"^x has shape \(20, 9\); expected \(…, 10\)$"),
+        (torch.tensor(1.0), CODES, r"^x has shape \(\); expected \(…, 10\)$"),
+        (X.long(), CODES, "^x holds int64; expected floats$"),
+        (X.numpy().astype(str), CODES, "^x holds <U32; expected numbers that PyTorch has too$"),
+        (X.tolist(), CODES, "^x is a list; expected a PyTorch tensor or a NumPy array$"),
+        (X, field(0, 5), "^tokens holds 5 in the field type; expected 0 to 4$"),
+        (X, field(3, -1), "^tokens holds -1 in the field pitch; expected 0 to 5$"),
+        (X, field(5, 7).numpy(), "^tokens holds 7 in the field instrument; expected 0 to 6$"),
+        (X, CODES[:, :5], r"^tokens has shape \(20, 5\); expected \(20, 6\), a row for each token$"),
+        (X, CODES[:1], r"^tokens has shape \(1, 6\); expected \(20, 6\), a row for each token$"),
+        (X, CODES.float(), "^tokens holds float32; expected integers$"),
+        (X, None, "has a token baseline; expected encode"),
+    ],
+)
+def test_input_that_does_not_fit_is_refused(x, codes, message):
+    autoencoder = make("relu", context=True)
+    with pytest.raises(InputError, match=message):
+        autoencoder.encode(x, codes)
+    if x is X:
+        with pytest.raises(InputError, match=message):
+            autoencoder.decode(torch.zeros(20, D_SAE), codes)
+    with pytest.raises(InputError, match=r"^z has shape \(20, 10\); expected \(…, 30\)$"):
+        autoencoder.decode(X, CODES)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "k", "message"),
+    [
+        ("topk", {}, 0, "^k is 0; expected a whole number from 1 to d_sae, 30, for topk$"),
+        ("topk", {}, 31, "^k is 31; expected"),
+        ("topk", {}, 2.5, "^k is 2.5; expected"),
+        ("transcoder", {}, 0, "unknown kind of autoencoder 'transcoder'; there are: standard, gated, topk, jumprelu"),
+        ("gated", {}, 0, "^b_gate, b_mag, r_mag missing; expected W_enc, b_gate"),
+        ("standard", {"W_enc": torch.zeros(10)}, 0, r"^W_enc has shape \(10,\); expected \(d_in, d_sae\)"),
+        (
+            "standard",
+            {"W_dec": torch.zeros(10, 30)},
+            0,
+            r"^W_dec has shape \(10, 30\); expected \(30, 10\), since W_enc",
+        ),
+        ("standard", {"b_enc": torch.zeros(1)}, 0, r"^b_enc has shape \(1,\); expected \(30,\)"),
+        ("standard", {"b_dec": torch.zeros(9)}, 0, r"^b_dec has shape \(9,\); expected \(10,\)"),
+    ],
+)
+def test_parts_that_make_no_autoencoder_are_refused(kind, changes, k, message):
+    with pytest.raises(InputError, match=message):
+        SparseAutoencoder(kind, trained("topk") | changes, k=k)
+
+
+def test_a_token_baseline_of_another_width_is_refused():
+    with pytest.raises(InputError, match="^the token baseline's rows are 3 wide; expected d_in, 10$"):
+        SparseAutoencoder("topk", trained("topk"), k=5, baseline=TokenBaseline(torch.zeros(sum(SIZES), 3), SIZES))
+
+
 def test_a_context_autoencoder_works_on_what_the_token_does_not_say(tmp_path):
     x, codes = some()
     context, plain = make("relu", context=True), make("relu")
@@ -74,7 +182,7 @@ def test_a_context_autoencoder_works_on_what_the_token_does_not_say(tmp_path):
         context.encode(x)
     context.save(tmp_path)
     metadata = json.loads((tmp_path / "cfg.json").read_text())["metadata"]
-    assert metadata["token_baseline"] == "additive" and "x - baseline(codes)" in metadata["token_baseline_note"]
+    assert metadata["token_baseline"] == "additive" and "x - baseline(tokens)" in metadata["token_baseline_note"]
     assert [tuple(t.shape) for t in load_file(tmp_path / "token_baseline.safetensors").values()] == [
         (size, D_IN)
         for _, size in sorted(zip(("type", "beat", "position", "pitch", "duration", "instrument"), SIZES, strict=True))

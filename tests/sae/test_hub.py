@@ -187,7 +187,7 @@ def test_the_card_says_what_it_is(local_hub):
         assert line in card
     assert 'SparseAutoencoder.load("hf://someone/some-sae/layer_003")' in card
     assert 'SAE.load_from_disk(snapshot_download("someone/some-sae") + "/layer_003")' in card
-    assert "x - baseline(codes)" in card
+    assert "x - baseline(tokens)" in card
     for code in re.findall(r"```python\n(.*?)```", card, re.DOTALL):
         compile(code, "README.md", "exec")
 

@@ -23,3 +23,9 @@ def test_reopened_at_a_step_it_drops_what_came_after_and_half_lines(tmp_path):
     with closing(RunLog(tmp_path, 20, 64)) as log:
         log.write(30, {})
     assert steps(path) == [10, 20, 30]
+
+
+def test_nan_is_null(tmp_path):
+    with closing(RunLog(tmp_path, 0, 64)) as log:
+        log.write(10, {"quality/fvu": float("nan")})
+    assert json.loads((tmp_path / "metrics.jsonl").read_text())["quality/fvu"] is None

@@ -1,7 +1,11 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import sae_cases
 import torch
 
+from music_interpret.sae import topk
 from music_interpret.sae.architectures import ARCHITECTURES
 from music_interpret.sae.token_baseline import TokenBaseline
 from music_interpret.sae.training import DivergedError, Trainer
@@ -158,6 +162,37 @@ def test_divergence_changes_nothing(value):
         torch.equal(a.nan_to_num(), b.nan_to_num())
         for a, b in zip(before.values(), trainer.state().values(), strict=True)
     )
+
+
+@pytest.mark.parametrize("name", ["topk", "batchtopk", "matryoshka"])
+def test_trainers_in_two_threads_do_not_disturb_each_other(name, monkeypatch):
+    """Each step of one is held up after its encoder's product until the other has computed its own."""
+    both = threading.Barrier(2)
+    batches = [data(seed=0), data(seed=1)]
+    alone = [make(name) for _ in batches]
+    for trainer, x in zip(alone, batches, strict=True):
+        for _ in range(3):
+            trainer.step(x)
+
+    original = topk._pre_activations
+
+    def meeting(*rest):
+        before = original(*rest)
+        both.wait(timeout=60)
+        return before
+
+    monkeypatch.setattr(topk, "_pre_activations", meeting)
+    together = [make(name) for _ in batches]
+
+    def work(trainer, x):
+        for _ in range(3):
+            trainer.step(x)
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(work, together, batches))
+    for one, other in zip(alone, together, strict=True):
+        for key, tensor in one.state().items():
+            assert torch.equal(tensor, other.state()[key]), key
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

@@ -184,7 +184,7 @@ function facts(parent) {
   if (held) {
     const split = run.held_out.test ? "test" : "valid";
     fact(`L0, ${split} songs`, held.l0.toFixed(1), run.help.l0);
-    fact(`FVU, ${split} songs`, held.fvu.toFixed(3), run.help.fvu);
+    fact(`FVU, ${split} songs`, held.fvu?.toFixed(3) ?? "–", run.help.fvu);
   }
 }
 
