@@ -52,7 +52,7 @@ def export(config: ExportConfig) -> Path:
     print(f"{autoencoder.kind} autoencoder, {sizes}: {reader} → {folder}")
     if autoencoder.baseline is not None:
         print(
-            f"note: it encodes x - baseline(tokens), not x; other libraries do not read {BASELINE}, which lies beside it"
+            f"note: it encodes x - baseline(tokens), not x; other libraries do not read {BASELINE}, which is alongside"
         )
     return folder
 

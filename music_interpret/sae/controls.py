@@ -7,7 +7,7 @@
 Of the first two a token keeps the coefficients, of either sign, of x − E x that are largest in magnitude: for an
 orthonormal basis, the best choice of that many. The untrained autoencoder keeps its largest latents and is given the
 best single factor and offset, fitted on train songs, since the random start's reconstructions have no right length.
-A control tokens x itself, also where the autoencoder has a token baseline.
+A control codes x itself, also where the autoencoder has a token baseline.
 """
 
 from collections.abc import Callable, Iterable
@@ -21,7 +21,7 @@ from music_interpret.sae.topk import top_k
 
 
 class Directions:
-    """Orthonormal directions around a mean, of which each token keeps its largest coefficients; tokens and decodes as an
+    """Orthonormal directions around a mean, of which each token keeps its largest coefficients; codes and decodes as an
     autoencoder does.
     """
 
@@ -55,7 +55,7 @@ def coefficients_for(l0: float, most: int) -> int:
 
 
 class NoLatents:
-    """What needs no latents: the tokens, or nothing at all; to be measured as an autoencoder is."""
+    """What needs no latents: the token itself, or nothing at all; to be measured as an autoencoder is."""
 
     baseline: nn.Module | None = None
 

@@ -116,9 +116,9 @@ def model_card(cfg: dict[str, Any], address: Address) -> str:
     context = ""
     if metadata.get("token_baseline"):
         context = (
-            "It is a context autoencoder: it encodes and reconstructs `x - baseline(tokens)`, what an activation holds\n"
-            "besides the token itself. Music Interpret computes the baseline, from `token_baseline.safetensors`; in\n"
-            "SAELens, take it off first.\n\n"
+            "It is a context autoencoder: it encodes and reconstructs `x - baseline(tokens)`, what an activation\n"
+            "holds besides the token itself. Music Interpret computes the baseline, from\n"
+            "`token_baseline.safetensors`; in SAELens, subtract it first.\n\n"
         )
     place = f'snapshot_download("{address.repo_id}"'
     place += f', revision="{address.revision}")' if address.revision else ")"

@@ -33,7 +33,7 @@ LOG_DENSITY_EDGES = np.arange(-6, 0.25, 0.25)
 
 
 class Dictionary(Protocol):
-    """What can be measured: a sparse autoencoder, or a control that tokens and decodes as one does."""
+    """What can be measured: a sparse autoencoder, or a control that codes and decodes as one does."""
 
     @property
     def baseline(self) -> nn.Module | None: ...
