@@ -57,6 +57,38 @@ def test_the_fused_optimiser_is_adam_in_spite_of_the_encoders_layout():
             torch.testing.assert_close(trainer.trained[name], copy.detach(), atol=1e-5, rtol=1e-4, msg=f"{name} {step}")
 
 
+def adam_by_hand(name, objective, x, *, parallel, steps=4):
+    """The decoder after some steps of Adam on all parameters, with or without the part of its gradient along its rows;
+    without it, rows have norm 1 after each step.
+    """
+    start = make(name, objective)
+    p, (m, v) = start.parameters, ({n: torch.zeros_like(t) for n, t in start.trained.items()} for _ in range(2))
+    for step in range(1, steps + 1):
+        gradients = {n: g.clone() for n, g in start.architecture.step(p, x, objective).gradients.items()}
+        if not parallel:
+            rows = p["W_dec"]
+            gradients["W_dec"] -= torch.diag((gradients["W_dec"] * rows).sum(1) / rows.square().sum(1)) @ rows
+        for n, g in gradients.items():
+            m[n] = 0.9 * m[n] + 0.1 * g
+            v[n] = 0.999 * v[n] + 0.001 * g.square()
+            p[n] -= 3e-3 * m[n] / (1 - 0.9**step) / ((v[n] / (1 - 0.999**step)).sqrt() + 1e-8)
+        if not parallel:
+            p["W_dec"] /= p["W_dec"].norm(dim=1, keepdim=True)
+    return p["W_dec"]
+
+
+@pytest.mark.parametrize(("name", "free"), [*((name, False) for name in ARCHITECTURES), ("relu", True)])
+def test_the_gradient_along_decoder_rows_is_removed_where_their_norm_is_kept(name, free):
+    objective, x = Objective(alpha=1e-2, k=6, bandwidth=0.5, by_decoder_norm=free), data()
+    trainer = make(name, objective)
+    for _ in range(4):
+        trainer.step(x)
+    expected = adam_by_hand(name, objective, x, parallel=free)
+    torch.testing.assert_close(trainer.parameters["W_dec"], expected, atol=2e-5, rtol=0)
+    norms = expected.norm(dim=1)
+    assert (norms - 1).abs().max() > 1e-3 if free else torch.allclose(norms, torch.ones(D_SAE))
+
+
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_dead_latents_come_back_to_life(name):
     """With a bias (or threshold) that nothing overcomes latents stay dead without the auxiliary loss."""
