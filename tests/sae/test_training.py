@@ -122,6 +122,15 @@ def test_jumprelus_threshold_moves_towards_its_target(upwards):
     assert moved.abs().min() > 0 and (float(moved.mean()) > 0) == upwards
 
 
+def test_batchtopks_threshold_is_a_moving_average_of_the_smallest_values_let_through():
+    trainer, x = make("batchtopk"), data()
+    expected = float(trainer.step(x[:100]).threshold)
+    assert float(trainer.parameters["threshold"][0]) == pytest.approx(expected)  # the first is taken as it is
+    for start in range(0, 400, 100):
+        expected += 0.05 * (float(trainer.step(x[start : start + 100]).threshold) - expected)
+    torch.testing.assert_close(trainer.parameters["threshold"], torch.full((D_SAE,), expected))
+
+
 def test_batchtopks_threshold_lets_k_through_one_token_at_a_time():
     trainer, x = make("batchtopk"), data()
     for _ in range(200):
@@ -173,6 +182,19 @@ def test_schedules():
     assert Hyperparameters(lr=1.0, n_steps=100).sparsity_at(0) == 1
     half = Objective(alpha=2, k=8).at(0.5)
     assert (half.alpha, half.k) == (1, 20) and Objective(alpha=2, k=8).at(1.0).k == 8
+
+
+@pytest.mark.parametrize("n_done", [0, 50, 190])
+def test_a_step_follows_the_schedules(n_done):
+    """Of the learning rate, which is how far Adam's first step moves any number, and of the sparsity's weight."""
+    settings = {"lr_warmup": 0.1, "lr_decay": 0.2, "sparsity_warmup": 0.5}
+    trainer, x = make("relu", Objective(alpha=10.0), **settings), data()
+    trainer.n_done, before = n_done, trainer.parameters["W_enc"].clone()
+    result = trainer.step(x)
+    farthest = (trainer.parameters["W_enc"] - before).abs().max()
+    assert float(farthest) == pytest.approx({0: 1 / 20, 50: 1, 190: 10 / 40}[n_done] * 3e-3, rel=1e-2)
+    penalty = float(result.loss - result.parts["mse"]) / float(result.parts["l1"])
+    assert penalty == pytest.approx({0: 0, 50: 5, 190: 10}[n_done], abs=1e-4)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e8])
