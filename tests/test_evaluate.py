@@ -8,7 +8,9 @@ import torch
 from conftest import tree
 
 from music_interpret.activations.store import open_set
+from music_interpret.features.opened_run import OpenedRun
 from music_interpret.files import read_json, write_json
+from music_interpret.models.mmt import next_token_losses
 from music_interpret.sae.autoencoder import SparseAutoencoder
 
 FIELDS = {"total", "type", "beat", "position", "pitch", "duration", "instrument"}
@@ -87,6 +89,19 @@ def test_the_numbers_are_those_of_the_saved_autoencoder(run, command, many_songs
     assert quality["fvu"] == pytest.approx(error.sum() / ((x - x.mean(0)) ** 2).sum(), rel=1e-4)
     assert quality["l0"] == pytest.approx(float((z > 0).sum()) / len(x))
     assert quality["dead"] == pytest.approx(float(((z > 0).sum(0) == 0).double().mean()))
+
+
+def test_the_losses_are_those_of_the_splits_songs(run, command):
+    content, _ = evaluated(run, command, "--no-controls", "--split", "valid")
+    subject = OpenedRun.open(run, torch.device("cpu"))
+    module, songs = subject.model("float32").module, subject.activations.songs
+    losses, n_tokens = torch.zeros(6), 0
+    for song in np.flatnonzero(songs.splits == "valid"):
+        first, n = songs.first_token[song], songs.n_tokens[song]
+        codes = torch.from_numpy(np.asarray(subject.activations.codes[first : first + n], np.int64))[None]
+        losses += next_token_losses(module(codes[:, :-1]), codes) * (n - 1)
+        n_tokens += n - 1
+    assert content["rows"]["clean"]["losses"]["loss"]["total"] == pytest.approx(float(losses.sum()) / n_tokens)
 
 
 def test_a_better_autoencoder_costs_less(run, command):

@@ -111,6 +111,18 @@ def test_the_decoder_has_unit_norm_in_normalised_space(prepared, folder, command
     torch.testing.assert_close(norms, torch.ones(128), atol=1e-4, rtol=0)
 
 
+def test_free_decoder_rows_are_another_training(prepared, folder, command):
+    """Saved with rows of norm 1 all the same, in normalised space."""
+    saved = {}
+    for decoder_norm in ("unit", "free"):
+        words = ("--architecture", "relu", "--decoder_norm", decoder_norm, "--overwrite")
+        assert command("train", *RUN, *SMALL, *words).code == 0
+        saved[decoder_norm] = weights(folder)["W_dec"]
+    scale = load_file(prepared / "data/activations/sod_ape_residual/layer_003/normalization.safetensors")["scale"]
+    torch.testing.assert_close((saved["free"] * scale).norm(dim=1), torch.ones(128), atol=1e-4, rtol=0)
+    assert not torch.allclose(saved["free"], saved["unit"], rtol=1e-2)
+
+
 def test_several_layers_are_several_runs(prepared, command):
     assert command("train", *RUN[:-1], 1, 3, *SMALL).code == 0
     for layer in (1, 3):

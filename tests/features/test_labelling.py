@@ -5,8 +5,8 @@ import pytest
 from concept_songs import corpus_of, firings_of_values
 
 from music_interpret.features.label_tables import label_rows
-from music_interpret.features.labelling import Corpus, Labelled, label_latents
-from music_interpret.features.labels import SCHEMA
+from music_interpret.features.labelling import LEAST_MCC, Corpus, Labelled, label_latents
+from music_interpret.features.labels import SCHEMA, SIGNIFICANT
 from music_interpret.features.truth import Truth
 from music_interpret.music.concepts.concept import LEAKAGES
 
@@ -81,6 +81,19 @@ def test_scores_of_planted_concepts(labelled, corpus):
     coverage = found.summary["coverage"]["all"]
     assert 0 < coverage["found"] <= 1 and found.summary["named"]["all"] > 0.9
     assert found.summary["monosemanticity"] > 0.8
+
+
+def test_names_say_what_decided(labelled, corpus):
+    """A name needs an interval whose lower end is high enough; its rival is a property of the token itself."""
+    given = np.flatnonzero((corpus.columns.leakage == LEAKAGES.index("given")) & (corpus.columns.lag == 0))
+    _, found = labelled
+    for name in found.names:
+        low, high = name.mcc_interval
+        assert low < name.mcc + 1e-6 and name.mcc < high + 1e-6
+        assert (name.name is not None) == (low > LEAST_MCC and name.q <= SIGNIFICANT)
+        identity = given[found.scored.f1[name.latent, given].argmax()]
+        assert name.identity == corpus.columns.name(identity)
+        assert name.gain == pytest.approx(name.f1 - found.scored.f1[name.latent, identity])
 
 
 def test_noise_gets_no_name(corpus):

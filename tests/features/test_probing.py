@@ -25,6 +25,26 @@ def test_a_concept_split_over_latents_needs_as_many(corpus):
     assert f1[0] == pytest.approx(2 / 3, abs=0.1) and f1[1] == 1.0 and f1[2] > 0.95
 
 
+def test_a_probe_reports_its_f1_on_test_songs_at_the_threshold_of_valid_songs(corpus):
+    """Of one latent that is weaker on test songs, where a lower threshold would do better."""
+    generator = np.random.default_rng(3)
+    column = next(c for c in range(len(corpus.columns)) if corpus.columns.name(c) == "pitch class: D")
+    has = corpus.table.column("pitch class") == 2
+    values = (2 * has + generator.gamma(2.0, size=len(has))).astype(np.float32)
+    rows = {split: np.concatenate([np.arange(*span) for span in spans]) for split, spans in corpus.spans.items()}
+    values[rows["test"]] *= 0.7
+    parts = [corpus.part(firings_of_values(values[:, None]), split) for split in ("train", "valid", "test")]
+
+    def f1(split, threshold):
+        says, truth = values[rows[split]] >= threshold, has[rows[split]]
+        return float(confusion.f1((says & truth).sum(), says.sum(), truth.sum()))
+
+    best = {split: max(values[rows[split]], key=lambda threshold, split=split: f1(split, threshold)) for split in rows}
+    found = probing.probe(*parts, np.array([column]))[0]
+    assert found[0] == pytest.approx(f1("test", best["valid"])) and found[0] < f1("test", best["test"]) - 0.02
+    assert found[0] != pytest.approx(f1("valid", best["valid"]), abs=0.01)
+
+
 def test_the_best_threshold_is_the_best_of_all():
     generator = np.random.default_rng(1)
     scores, has = generator.integers(0, 6, 80).astype(float), generator.random(80) < 0.3

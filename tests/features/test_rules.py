@@ -3,6 +3,7 @@ import pytest
 from concept_songs import corpus_of, firings_of_values
 
 from music_interpret.features import confusion, rules
+from music_interpret.features.intervals import SongCounts, drawn_songs
 from music_interpret.features.rules import Evidence, Rule
 
 
@@ -50,3 +51,13 @@ def test_bits_count_as_bytes_do(corpus):
     assert np.array_equal(rules.count(evidence.bits), evidence.truth.sum(axis=1))
     expected = evidence.truth[:3].astype(int) @ evidence.truth[5:9].T
     assert np.array_equal(rules.count_both(evidence.bits[:3], evidence.bits[5:9]), expected)
+
+
+@pytest.mark.parametrize(
+    ("longer_hits", "place"), [([9] * 12, 1), ([9] * 8 + [0] * 4, 0), ([5] * 12, 0), ([9] * 11 + [4], 1)]
+)
+def test_a_longer_rule_is_kept_where_it_is_better_in_almost_every_draw(longer_hits, place):
+    """Better in all songs, in two thirds of them, in none, and in all but one."""
+    tens = np.full((2, 12), 10, np.float32)
+    counts = SongCounts(np.array([[5] * 12, longer_hits], np.float32), tens, tens)
+    assert rules.kept(counts, np.full(12, 100), drawn_songs(12, seed=0)) == place

@@ -61,6 +61,38 @@ def test_the_fused_optimiser_is_adam_in_spite_of_the_encoders_layout():
             torch.testing.assert_close(trainer.trained[name], copy.detach(), atol=1e-5, rtol=1e-4, msg=f"{name} {step}")
 
 
+def adam_by_hand(name, objective, x, *, parallel, steps=4):
+    """The decoder after some steps of Adam on all parameters, with or without the part of its gradient along its rows;
+    without it, rows have norm 1 after each step.
+    """
+    start = make(name, objective)
+    p, (m, v) = start.parameters, ({n: torch.zeros_like(t) for n, t in start.trained.items()} for _ in range(2))
+    for step in range(1, steps + 1):
+        gradients = {n: g.clone() for n, g in start.architecture.step(p, x, objective).gradients.items()}
+        if not parallel:
+            rows = p["W_dec"]
+            gradients["W_dec"] -= torch.diag((gradients["W_dec"] * rows).sum(1) / rows.square().sum(1)) @ rows
+        for n, g in gradients.items():
+            m[n] = 0.9 * m[n] + 0.1 * g
+            v[n] = 0.999 * v[n] + 0.001 * g.square()
+            p[n] -= 3e-3 * m[n] / (1 - 0.9**step) / ((v[n] / (1 - 0.999**step)).sqrt() + 1e-8)
+        if not parallel:
+            p["W_dec"] /= p["W_dec"].norm(dim=1, keepdim=True)
+    return p["W_dec"]
+
+
+@pytest.mark.parametrize(("name", "free"), [*((name, False) for name in ARCHITECTURES), ("relu", True)])
+def test_the_gradient_along_decoder_rows_is_removed_where_their_norm_is_kept(name, free):
+    objective, x = Objective(alpha=1e-2, k=6, bandwidth=0.5, by_decoder_norm=free), data()
+    trainer = make(name, objective)
+    for _ in range(4):
+        trainer.step(x)
+    expected = adam_by_hand(name, objective, x, parallel=free)
+    torch.testing.assert_close(trainer.parameters["W_dec"], expected, atol=2e-5, rtol=0)
+    norms = expected.norm(dim=1)
+    assert (norms - 1).abs().max() > 1e-3 if free else torch.allclose(norms, torch.ones(D_SAE))
+
+
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_dead_latents_come_back_to_life(name):
     """With a bias (or threshold) that nothing overcomes latents stay dead without the auxiliary loss."""
@@ -94,6 +126,15 @@ def test_jumprelus_threshold_moves_towards_its_target(upwards):
     assert abs(l0 - 6) < 1.5 < abs(l0_before - 6)
     moved = trainer.parameters["log_threshold"].exp() - start
     assert moved.abs().min() > 0 and (float(moved.mean()) > 0) == upwards
+
+
+def test_batchtopks_threshold_is_a_moving_average_of_the_smallest_values_let_through():
+    trainer, x = make("batchtopk"), data()
+    expected = float(trainer.step(x[:100]).threshold)
+    assert float(trainer.parameters["threshold"][0]) == pytest.approx(expected)  # the first is taken as it is
+    for start in range(0, 400, 100):
+        expected += 0.05 * (float(trainer.step(x[start : start + 100]).threshold) - expected)
+    torch.testing.assert_close(trainer.parameters["threshold"], torch.full((D_SAE,), expected))
 
 
 def test_batchtopks_threshold_lets_k_through_one_token_at_a_time():
@@ -147,6 +188,19 @@ def test_schedules():
     assert sae_cases.hyperparameters(lr=1.0, n_steps=100).sparsity_at(0) == 1
     half = sae_cases.objective(alpha=2, k=8).at(0.5)
     assert (half.alpha, half.k) == (1, 20) and sae_cases.objective(alpha=2, k=8).at(1.0).k == 8
+
+
+@pytest.mark.parametrize("n_done", [0, 50, 190])
+def test_a_step_follows_the_schedules(n_done):
+    """Of the learning rate, which is how far Adam's first step moves any number, and of the sparsity's weight."""
+    settings = {"lr_warmup": 0.1, "lr_decay": 0.2, "sparsity_warmup": 0.5}
+    trainer, x = make("relu", Objective(alpha=10.0), **settings), data()
+    trainer.n_done, before = n_done, trainer.parameters["W_enc"].clone()
+    result = trainer.step(x)
+    farthest = (trainer.parameters["W_enc"] - before).abs().max()
+    assert float(farthest) == pytest.approx({0: 1 / 20, 50: 1, 190: 10 / 40}[n_done] * 3e-3, rel=1e-2)
+    penalty = float(result.loss - result.parts["mse"]) / float(result.parts["l1"])
+    assert penalty == pytest.approx({0: 0, 50: 5, 190: 10}[n_done], abs=1e-4)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e8])
