@@ -28,7 +28,7 @@ PAGES = {
     "feature": ("/feature/{latent}", "light"),
     "feature-dark": ("/feature/{latent}", "dark"),
     "song": ("/song/{song}?tracks={latent}&concepts=metrical strength,chord quality", "light"),
-    "compare": ("/compare?run=1", "light"),
+    "compare": ("/compare", "light"),
 }
 
 
