@@ -29,8 +29,8 @@ class ImportConfig:
     """Second folder of the run: one experiment."""
     layer: int
     """Layer that it reads; it must have been extracted."""
-    format: Literal["auto", "saelens", "dictionary_learning", "sparsify"] = "auto"
-    """Which library saved it; auto tells by its files."""
+    format: Literal["auto", Format, "saelens"] = "auto"
+    """Which library saved it; auto tells by its files. saelens is the former name of sae_lens."""
     overwrite: bool = False
     """Replace a run that is there."""
 
@@ -47,7 +47,7 @@ def import_sae(config: ImportConfig) -> Path:
         paths.activations_folder(config.dataset_name, config.data_repr), config.dataset_name, config.data_repr
     )
     layer = activations.layer(config.layer)
-    wanted = None if config.format == "auto" else config.format
+    wanted = None if config.format == "auto" else foreign.current_name(config.format)
     source = hub.fetch(config.path, foreign.FILES) if config.path.startswith("hf://") else Path(config.path)
     known, weights = foreign.find(source, wanted)
     autoencoder = foreign.load(weights, known)
