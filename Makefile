@@ -6,10 +6,19 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help init installed install demo browser test test-interop lint docs bench clean lock
+.PHONY: help init python demo browser test test-interop lint docs bench clean lock
+# Two targets at once would install into one environment at once.
+.NOTPARALLEL:
 
 PYTHON := python3
-EXTRAS := explore,notebook,docs,hub,dev
+EXTRAS := explore,notebook,docs,hub,test,lint
+# What each target installs of these. mypy reads the types of explore's and hub's packages.
+NEEDS_init := $(EXTRAS)
+NEEDS_demo := explore
+NEEDS_test := explore,notebook,hub,test
+NEEDS_lint := explore,hub,lint
+NEEDS_docs := docs
+NEEDS_bench := explore,test
 LOCKED_TORCH := torch==2.13.0
 WORKERS := 2
 INTEROP := sae-lens dictionary-learning eai-sparsify
@@ -26,25 +35,7 @@ if sys.version_info < (3, 11):
     sys.exit("error: this is Python %d.%d; expected 3.11 or newer (make PYTHON=python3.12 ...)" % sys.version_info[:2])
 endef
 
-# One stamp for each environment: it holds as long as our metadata there and the files that say what to install are the same.
-define STAMP
-import hashlib, importlib.metadata, pathlib, sys
-stamp = pathlib.Path(".make", hashlib.sha256(sys.prefix.encode()).hexdigest()[:16])
-try:
-    found = importlib.metadata.distribution("music-interpret")
-except importlib.metadata.PackageNotFoundError:
-    sys.exit(1)
-folder = found.locate_file("music_interpret-%s.dist-info" % found.version)
-sources = "".join(map(pathlib.Path.read_text, map(pathlib.Path, sys.argv[2:])))
-state = "%s %s %d\n" % (sys.executable, hashlib.sha256(sources.encode()).hexdigest(), folder.stat().st_mtime_ns)
-if sys.argv[1] == "check":
-    sys.exit(not stamp.is_file() or stamp.read_text() != state)
-stamp.parent.mkdir(exist_ok=True)
-stamp.write_text(state)
-endef
-SOURCES := pyproject.toml constraints.txt music_interpret/__init__.py
-
-export OLD_ENOUGH STAMP
+export OLD_ENOUGH
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 export NO_MKDOCS_2_WARNING := 1
@@ -52,7 +43,7 @@ export NO_MKDOCS_2_WARNING := 1
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
 
-init: installed ## install the package with everything it needs; make data/, models/ and reports/
+init: installed-for-init ## install the package with everything it needs; make data/, models/ and reports/
 	@mkdir -p data models reports
 ifeq ($(FORBIDDEN),yes)
 	@echo "This system's own Python takes no packages; they are in .venv. Type this once in each shell:"
@@ -63,22 +54,17 @@ else
 	@echo "ready: try make demo, or music-interpret --help"
 endif
 
-installed:
+python:
 	@$(PYTHON) -c "$$OLD_ENOUGH"
-	@$(PY) -c "$$STAMP" check $(SOURCES) 2>/dev/null || $(MAKE) --no-print-directory install
-
-install:
 ifeq ($(FORBIDDEN),yes)
 	@[ -x .venv/bin/python3 ] || $(PYTHON) -m venv .venv || \
 		{ echo "error: cannot make .venv; on Debian and Ubuntu, apt install python3-venv helps" >&2; rm -rf .venv; exit 1; }
 endif
-	@$(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip
-	@echo "installing the package and its extras with $$($(PY) -c 'import sys; print(sys.executable)') (minutes, the first time)"
-	@$(PY) -m pip install --quiet --constraint constraints.txt --editable ".[$(EXTRAS)]"
-	@if command -v pyenv >/dev/null; then pyenv rehash; fi
-	@$(PY) -c "$$STAMP" write $(SOURCES)
 
-demo: installed ## the whole path on a built-in model and real music, with no network
+installed-for-%: python
+	@$(PY) scripts/install.py $(NEEDS_$*)
+
+demo: installed-for-demo ## the whole path on a built-in model and real music, with no network
 	@$(PY) -m music_interpret.demo
 
 browser: ## Chromium for the tests of the explorer's pages, where it is missing (Debian's or Ubuntu's package, as root)
@@ -87,7 +73,7 @@ browser: ## Chromium for the tests of the explorer's pages, where it is missing 
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; } || \
 		{ echo "error: no chromium; install it (apt install chromium), or set CHROMIUM to its path" >&2; exit 1; }
 
-test: installed ## all tests
+test: installed-for-test ## all tests
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS)
 
 test-interop: $(INTEROP:%=.venvs/%/ready) ## saved autoencoders in the real SAELens, dictionary-learning and sparsify
@@ -111,15 +97,15 @@ SITE_PACKAGES := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 	@.venvs/torch/bin/python3 $(SITE_PACKAGES) > "$$($(@D)/bin/python3 $(SITE_PACKAGES))/torch.pth"
 	@touch $@
 
-lint: installed ## style and types
+lint: installed-for-lint ## style and types
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
-docs: installed ## the documentation as HTML in site/
+docs: installed-for-docs ## the documentation as HTML in site/
 	$(PY) -m mkdocs build --strict
 
-bench: installed ## every benchmark, one after the other
+bench: installed-for-bench ## every benchmark, one after the other
 	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(PY) "$$script"; done
 
 clean: ## remove what can be made again; data/, models/, reports/ and environments stay

@@ -8,23 +8,26 @@ from music_interpret.config import CheckedConfig, positional
 from music_interpret.errors import InputError
 from music_interpret.features import neuronpedia
 from music_interpret.runs.run import Run, open_run
-from music_interpret.sae import foreign
-from music_interpret.sae.autoencoder import BASELINE
+from music_interpret.sae import foreign, raw_input
+from music_interpret.sae.autoencoder import BASELINE, SparseAutoencoder
 from music_interpret.sae.foreign import Format
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportConfig(CheckedConfig):
-    """Write a run's autoencoder so that another library loads it and computes the same from raw activations, or its
-    features so that neuronpedia imports them.
-    """
+    """Write a run's autoencoder so that another library loads it, or its features so that neuronpedia imports them."""
 
     run: str = positional()
     """Run folder `reports/<series>/<experiment>/layer_007`; `reports/` and an only layer may be left out."""
-    format: Literal[Format, "neuronpedia"]
-    """What to write: saelens, which is a copy of the run's `sae/`; dictionary_learning; sparsify, which has TopK
-    autoencoders only; or neuronpedia, which takes features, not the autoencoder: the run's index, and its labels where
-    there are any.
+    format: Literal[Format, "saelens", "neuronpedia"]
+    """What to write: sae_lens (formerly saelens), which is a copy of the run's `sae/`; dictionary_learning; sparsify,
+    which has TopK autoencoders only; or neuronpedia, which takes features, not the autoencoder: the run's index, and
+    its labels where there are any.
+    """
+    raw_input: bool = False
+    """For a run with a token baseline: write an approximation that takes raw activations and no tokens, with the
+    baseline estimated from the activation. Its latents are near the run's, its reconstructions are not; how near is
+    measured on the test songs, printed, and noted in the metadata. Not for neuronpedia.
     """
     output: str | None = None
     """Folder to write into; without it, `export/` and the format's name in the run's folder. For neuronpedia several
@@ -39,22 +42,49 @@ def export(config: ExportConfig) -> Path:
 
     Raises:
         InputError: no such run, an unfinished one, a kind that the format does not have, no index where features are
-            wanted, or the folder is in use.
+            wanted, `raw_input` for a run without a token baseline or without its activations, or the folder is in use.
     """
     run = open_run(config.run)
     autoencoder = run.sae
     folder = Path(config.output) if config.output else run.folder / "export" / config.format
     if config.format == "neuronpedia":
+        if config.raw_input:
+            raise InputError("--raw_input is given with --format neuronpedia; expected a format of an autoencoder")
         return _export_features(run, folder, config.overwrite)
     _check_room(folder, run, config.overwrite, "the autoencoder in it")
-    reader = foreign.export(autoencoder, config.format, folder)
+    if config.raw_input:
+        autoencoder = _for_raw_input(run)
+    reader = foreign.export(autoencoder, foreign.current_name(config.format), folder)
     sizes = f"{autoencoder.d_in} dimensions, {autoencoder.d_sae:,} latents"
     print(f"{autoencoder.kind} autoencoder, {sizes}: {reader} → {folder}")
     if autoencoder.baseline is not None:
         print(
-            f"note: it encodes x - baseline(tokens), not x; other libraries do not read {BASELINE}, which is alongside"
+            f"note: it encodes x - baseline(tokens), not x; other libraries do not read {BASELINE}, which is stored "
+            "alongside, and compute other latents from raw activations without a warning; "
+            "--raw_input writes an approximation that takes them"
         )
     return folder
+
+
+def _for_raw_input(run: Run) -> SparseAutoencoder:
+    """The autoencoder with its token baseline estimated from the activation, and what that costs printed and noted."""
+    autoencoder, spans = run.sae, run.activations.songs.spans
+    if autoencoder.baseline is None:
+        raise InputError(f"{run.folder} has no token baseline, so it takes raw activations; expected no --raw_input")
+    estimate = raw_input.estimated_baseline(autoencoder, run.rows.rows(spans("train")))
+    approximation = raw_input.folded(autoencoder, estimate)
+    measured = raw_input.agreement(autoencoder, approximation, run.rows.rows(spans("test")))
+    note = (
+        f"takes x alone, an approximation: on the test songs {measured.firings_kept:.0%} of the run's firings are kept "
+        f"and a latent's activations correlate with the run's at {measured.correlation:.2f} (mean); reconstructions "
+        f"lack what the token itself says: FVU {measured.fvu:.3f}, with the token baseline "
+        f"{measured.fvu_with_baseline:.3f}, by the run's weights on x {measured.fvu_unfolded:.3f}"
+    )
+    print(f"note: {note}")
+    approximation.metadata |= {"raw_input_note": note} | {
+        f"raw_input_{name}": value for name, value in measured._asdict().items()
+    }
+    return approximation
 
 
 def _export_features(run: Run, folder: Path, overwrite: bool) -> Path:

@@ -32,8 +32,8 @@ class ImportConfig(CheckedConfig):
     """Layer that it reads; it must have been extracted."""
     site: str | None = None
     """Site by name, such as mlp_out.2, in place of --layer."""
-    format: Literal["auto", "saelens", "dictionary_learning", "sparsify"] = "auto"
-    """Which library saved it; auto tells by its files."""
+    format: Literal["auto", Format, "saelens"] = "auto"
+    """Which library saved it; auto tells by its files. saelens is the former name of sae_lens."""
     overwrite: bool = False
     """Replace a run that is there."""
 
@@ -63,7 +63,7 @@ def import_sae(config: ImportConfig) -> Path:
         paths.activations_folder(config.dataset_name, config.data_repr), config.dataset_name, config.data_repr
     )
     opened = activations.site(site)
-    wanted = None if config.format == "auto" else config.format
+    wanted = None if config.format == "auto" else foreign.current_name(config.format)
     source = hub.fetch(config.path, foreign.FILES) if config.path.startswith("hf://") else Path(config.path)
     known, weights = foreign.find(source, wanted)
     autoencoder = foreign.load(weights, known)

@@ -16,19 +16,18 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 COLOURS = 160
-SIZE = {"width": 1280, "height": 800}
-PAGES = {
+PAGES: dict[str, tuple[str, Literal["light", "dark"]]] = {
     "overview": ("/", "light"),
     "feature": ("/feature/{latent}", "light"),
     "feature-dark": ("/feature/{latent}", "dark"),
     "song": ("/song/{song}?tracks={latent}&concepts=metrical strength,chord quality", "light"),
-    "compare": ("/compare?run=1", "light"),
+    "compare": ("/compare", "light"),
 }
 
 
@@ -60,7 +59,7 @@ def shoot(address: str, args: Any) -> None:
         options = ["--no-sandbox", "--disable-background-networking"]
         browser = playwright.chromium.launch(executable_path=program, args=options)
         for name, (path, theme) in PAGES.items():
-            page = browser.new_page(viewport=SIZE, color_scheme=theme)  # type: ignore[arg-type]
+            page = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme=theme)
             if name == "compare" and not page.request.get(f"{address}/api/runs").json():
                 continue
             page.goto(address + path.format(latent=args.latent, song=args.song))

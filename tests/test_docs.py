@@ -99,6 +99,12 @@ def test_relative_links_resolve(page):
             assert (page.parent / target.partition("#")[0]).exists(), f"{page.name} links to {target}"
 
 
+def test_tables_of_benchmarks_are_narrow_enough_to_read():
+    rows = [line for line in (DOCS / "benchmarks.md").read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    wide = [row for row in rows if len(row) > 100 or row.count("|") > 7]
+    assert rows and not wide, wide
+
+
 def test_readme_first_screen_has_the_two_commands():
     first_screen = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:30]
     assert "make demo" in first_screen and "make test" in first_screen

@@ -73,9 +73,36 @@ def test_environment_yml_agrees_with_pyproject():
     assert extras and set(extras[1].split(",")) == set(EXTRAS)
 
 
-def test_makefile_installs_every_extra():
-    extras = re.search(r"^EXTRAS := ([\w,]+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+
+def needs(target: str) -> set[str]:
+    """The extras that the Makefile installs before a target."""
+    found = re.search(rf"^NEEDS_{target} := ([\w,]+)$", MAKEFILE, re.MULTILINE)
+    assert found, f"no NEEDS_{target} in the Makefile"
+    return set(found[1].split(","))
+
+
+def test_make_init_installs_every_extra():
+    extras = re.search(r"^EXTRAS := ([\w,]+)$", MAKEFILE, re.MULTILINE)
     assert extras and set(extras[1].split(",")) == set(EXTRAS)
+    assert re.search(r"^NEEDS_init := \$\(EXTRAS\)$", MAKEFILE, re.MULTILINE)
+
+
+def test_each_target_installs_what_it_says_it_needs():
+    wanted = re.findall(r"^(\w+):.*installed-for-(\w+)", MAKEFILE, re.MULTILINE)
+    assert {target for target, _ in wanted} >= {"init", "demo", "test", "lint", "docs", "bench"}
+    for target, needed in wanted:
+        assert target == needed
+        assert target == "init" or needs(target) <= set(EXTRAS)
+
+
+def test_the_demo_installs_no_tools():
+    assert needs("demo") == {"explore"}
+
+
+def test_the_tests_install_what_they_would_be_skipped_without():
+    assert needs("test") >= {"explore", "notebook", "hub", "test"}
 
 
 def test_oldest_python_is_the_one_the_tools_check():

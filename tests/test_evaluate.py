@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 from conftest import tree
+from music_interpret.features.opened_run import OpenedRun
 
 from music_interpret.activations.store import open_set
-from music_interpret.features.opened_run import OpenedRun
 from music_interpret.files import read_json, write_json
 from music_interpret.models.mmt import next_token_losses
 from music_interpret.sae.autoencoder import SparseAutoencoder

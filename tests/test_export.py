@@ -3,13 +3,16 @@ import json
 import re
 
 import pytest
+import torch
 from conftest import tree
-from sae_cases import KINDS, assert_same, case
+from music_interpret.features.opened_run import OpenedRun
+from sae_cases import KINDS, assert_close, assert_same, case
 
 from music_interpret.files import write_json
 from music_interpret.sae import foreign
+from music_interpret.sae.raw_input import agreement, estimated_baseline, folded
 
-FORMATS = ("saelens", "dictionary_learning", "sparsify")
+FORMATS = ("sae_lens", "dictionary_learning", "sparsify")
 
 
 @pytest.fixture
@@ -47,10 +50,17 @@ def test_of_a_context_autoencoder_the_user_is_told(run, command, wanted, tmp_pat
     folder, before = run("topk", context=True)
     outcome = command("export", folder, "--format", wanted, "--output", tmp_path / "out")
     assert "note: it encodes x - baseline(tokens), not x; other libraries do not read token_baseline" in outcome.out
+    assert "--raw_input writes an approximation" in outcome.out
     assert (tmp_path / "out" / "token_baseline.safetensors").read_bytes() == (
         folder / "sae" / "token_baseline.safetensors"
     ).read_bytes()
     assert_same(foreign.load(tmp_path / "out"), before)
+
+
+def test_the_former_name_of_sae_lens_still_works(run, command):
+    folder, before = run("topk")
+    assert command("export", "s/e", "--format", "saelens").code == 0
+    assert_same(foreign.load(folder / "export" / "saelens", "sae_lens"), before)
 
 
 def test_a_folder_is_written_over_only_on_request(run, command, tmp_path):
@@ -66,9 +76,17 @@ def test_a_folder_is_written_over_only_on_request(run, command, tmp_path):
 
 
 CASES = {
-    "unknown run": (("nobody/nothing", "--format", "saelens"), "unknown run 'nobody/nothing' in .*layer_003"),
+    "unknown run": (("nobody/nothing", "--format", "sae_lens"), "unknown run 'nobody/nothing' in .*layer_003"),
     "unknown format": (("s/e", "--format", "onnx"), "invalid choice: 'onnx'"),
     "no format": (("s/e",), "the following arguments are required: --format"),
+    "raw input of features": (
+        ("s/e", "--format", "neuronpedia", "--raw_input"),
+        "--raw_input is given with --format neuronpedia; expected a format of an autoencoder",
+    ),
+    "raw input without a baseline": (
+        ("s/e", "--format", "sae_lens", "--raw_input"),
+        "layer_003 has no token baseline, so it takes raw activations; expected no --raw_input",
+    ),
     "the run itself": (
         ("s/e", "--format", "sparsify", "--output", "reports/s/e/layer_003/sae", "--overwrite"),
         "reports/s/e/layer_003/sae is the run's own autoencoder; expected another --output",
@@ -94,7 +112,7 @@ def test_bad_input_gets_one_line_and_nothing_is_written(run, home, command, monk
 def test_an_unfinished_run_is_refused(run, command):
     folder, _ = run("topk")
     (folder / "sae" / "cfg.json").unlink()
-    assert "was not finished; go on with" in command("export", "s/e", "--format", "saelens").refused()
+    assert "was not finished; go on with" in command("export", "s/e", "--format", "sae_lens").refused()
 
 
 @pytest.fixture
@@ -134,6 +152,29 @@ def test_features_are_exported_for_neuronpedia(indexed_run, command, tmp_path):
     assert command("export", "s/e", "--format", "neuronpedia", "--output", tmp_path / "out").code == 0
     assert tree(tmp_path / "out" / "mmt-sod-ape/3-s-e") == before
     assert (tmp_path / "out" / "mine.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("wanted", FORMATS)
+def test_raw_input_takes_x_alone_and_says_what_that_costs(indexed_run, command, wanted):
+    run = OpenedRun.open(indexed_run, torch.device("cpu"))
+    outcome = command("export", "s/e", "--format", wanted, "--raw_input")
+    assert outcome.code == 0, outcome.err
+    folder = indexed_run / "export" / wanted
+    made = foreign.load(folder)
+    assert made.baseline is None and not (folder / "token_baseline.safetensors").exists()
+    # Fitted on the train songs, measured on the test songs.
+    spans = run.activations.songs.spans
+    expected = folded(run.autoencoder, estimated_baseline(run.autoencoder, run.rows(spans("train"))))
+    x = torch.cat([rows for rows, _ in run.rows(spans("test"))])
+    assert_close(made.encode(x), expected.encode(x))
+    measured = agreement(run.autoencoder, expected, run.rows(spans("test")))
+    assert 0 < measured.firings_kept < 1
+    note = made.metadata["raw_input_note"]
+    assert f"note: {note}\n" in outcome.out
+    assert f"{measured.firings_kept:.0%} of the run's firings are kept" in note
+    assert f"FVU {measured.fvu:.3f}, with the token baseline {measured.fvu_with_baseline:.3f}" in note
+    assert made.metadata["raw_input_fvu"] == pytest.approx(measured.fvu)
+    assert "token_baseline" not in made.metadata and made.metadata["layer"] == 3
 
 
 def test_neuronpedia_needs_the_index_and_labels_that_fit(indexed_run, command, tmp_path):

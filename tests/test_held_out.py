@@ -21,12 +21,11 @@ from music_interpret.activations.store import open_set, shard_path
 from music_interpret.features import probing, rules
 from music_interpret.features.control_firings import control_encoders
 from music_interpret.features.firings import Firings
-from music_interpret.features.index import Chunk, open_index
+from music_interpret.features.index import Chunk
 from music_interpret.features.labelling import Corpus, label_latents
-from music_interpret.features.opened_run import OpenedRun
 from music_interpret.label import LabelConfig, open_corpus
-from music_interpret.music.encoding import FIELDS
-from music_interpret.paths import find_run
+from music_interpret.runs.run import Run, open_run
+from music_interpret.tokens.mmt import FIELDS
 
 STORE = "data/activations/sod_ape_residual"
 SMALL = ("--d_sae", 32, "--k", 4, "--batch_size", 64, "--epochs", 3)
@@ -51,9 +50,12 @@ def stage(root: Path, name: str, *words: object) -> None:
         assert cli.run(name, [str(word) for word in words], f"music-interpret {name}") == 0
 
 
-def opened(root: Path) -> OpenedRun:
+def opened(root: Path) -> Run:
+    """The run with a token baseline, with its parts opened while the folder is the root."""
     with at(root):
-        return OpenedRun.open(find_run("s/additive"), torch.device("cpu"))
+        run = open_run("s/additive")
+        _ = run.rows, run.sae
+        return run
 
 
 def moved(one: dict[str, Any], other: dict[str, Any]) -> set[str]:
@@ -104,7 +106,8 @@ def learned_from_activations(root: Path) -> dict[str, Any]:
     found |= {f"evaluated {name}": rows[name] for name in ("pca", "untrained", "mean_ablation")}
     # The same, and the raw neurons, as they are labelled, on activations that are never spoiled.
     x, codes = torch.randn(50, 64, generator=torch.Generator().manual_seed(0)), torch.zeros(50, 6, dtype=torch.int64)
-    for name, encode, _ in control_encoders(opened(root), 4.0):
+    run = opened(root)
+    for name, encode, _ in control_encoders(run.rows, run.sae, l0=4.0, seed=run.settings.seed):
         found[f"labelled {name}"] = encode(x, codes).numpy().tobytes()
     return found
 
@@ -145,9 +148,9 @@ class Labelling(NamedTuple):
 def labelling(clean: tuple[Path, dict[str, Any]]) -> Labelling:
     root = clean[0]
     stage(root, "index", "s/additive")
-    subject = opened(root)
-    index = open_index(subject.run, subject.activations)
-    values = np.zeros((subject.activations.n_tokens, index.d_sae + 1), np.float32)
+    with at(root):
+        index = opened(root).index
+    values = np.zeros((index.activations.n_tokens, index.d_sae + 1), np.float32)
     for latent in range(index.d_sae):
         tokens, found = index.latent(latent)
         values[tokens, latent] = found

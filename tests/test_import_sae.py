@@ -17,7 +17,7 @@ from music_interpret.sae.token_baseline import TokenBaseline
 
 WHERE = ("--dataset_name", "sod", "--data_repr", "ape", "--series_name", "s", "--experiment_name", "e", "--layer", 1)
 RUN = "reports/s/e/layer_001"
-FORMATS = ("saelens", "dictionary_learning", "sparsify")
+FORMATS = ("sae_lens", "dictionary_learning", "sparsify")
 
 
 @pytest.fixture
@@ -47,6 +47,12 @@ def test_an_imported_autoencoder_is_a_run(extracted, command, tmp_path, wanted):
     assert str(tmp_path) not in (run / "training_args.json").read_text() + (run / "sae" / "cfg.json").read_text()
 
 
+def test_the_former_name_of_sae_lens_still_works(extracted, command, tmp_path):
+    before = foreign_folder(tmp_path / "theirs", "sae_lens")
+    assert command("import", tmp_path / "theirs", *WHERE, "--format", "saelens").code == 0
+    assert_same(SparseAutoencoder.load(extracted / RUN), before)
+
+
 def test_it_is_indexed_and_read_like_any_other(extracted, command, tmp_path):
     foreign_folder(tmp_path / "theirs", "dictionary_learning")
     assert command("import", tmp_path / "theirs" / "ae.pt", *WHERE, "--format", "dictionary_learning").code == 0
@@ -65,7 +71,7 @@ def test_a_token_baseline_comes_along(extracted, command, tmp_path):
 
 def test_a_run_is_written_over_only_on_request(extracted, command, tmp_path):
     foreign_folder(tmp_path / "first", "sparsify")
-    second = foreign_folder(tmp_path / "second", "saelens", seed=1)
+    second = foreign_folder(tmp_path / "second", "sae_lens", seed=1)
     assert command("import", tmp_path / "first", *WHERE).code == 0
     before = tree(extracted)
     assert (

@@ -177,33 +177,33 @@ class Explorer:
     def runs(self) -> bytes:
         """The runs that this one can be compared with."""
         found = comparison.comparable_runs(self.explored)
-        return to_json([comparison.described(run, number) for number, run in enumerate(found, start=1)])
+        return to_json([comparison.described(run) for run in found])
 
-    def compare(self, number: str) -> bytes:
+    def compare(self, run_id: str) -> bytes:
         """This run's latents with their partners in another."""
-        run = self._run(number)
+        run = self._run(run_id)
 
         def make() -> bytes:
             return to_json(comparison.compared(self.explored, self._opened(run)))
 
         with self._comparing:  # it takes seconds and memory, so one at a time
             pairs = self._json.get(("compare", run), make)
-        return _with(pairs, {"run": comparison.described(run, int(number))})
+        return _with(pairs, {"run": comparison.described(run)})
 
-    def compared_feature(self, number: str, latent: int, examples: int = 8) -> bytes:
+    def compared_feature(self, run_id: str, latent: int, examples: int = 8) -> bytes:
         """One latent of another run."""
         with self._comparing:
-            other = self._opened(self._run(number))
+            other = self._opened(self._run(run_id))
         if not 0 <= latent < other.index.d_sae:
             raise NotFound(f"there is no latent {latent}; expected 0 to {other.index.d_sae - 1}")
         own = {"own": {"label": "", "note": "", "star": False}}
         return _with(self._feature(other, latent, examples), own)
 
-    def _run(self, number: str) -> Path:
-        found = comparison.comparable_runs(self.explored)
-        if not (number.isascii() and number.isdigit()) or not 1 <= int(number) <= len(found):
-            raise NotFound("there is no such run of the same songs under reports/")
-        return found[int(number) - 1]
+    def _run(self, run_id: str) -> Path:
+        try:
+            return comparison.comparable_run(self.explored, run_id)
+        except InputError as error:
+            raise NotFound(str(error)) from None
 
     def _opened(self, run: Path) -> Explored:
         if run not in self._others:

@@ -36,12 +36,29 @@ def comparable_runs(explored: Explored) -> list[Path]:
     return found
 
 
-def described(run: Path, number: int) -> dict[str, Any]:
+def comparable_run(explored: Explored, run_id: str) -> Path:
+    """Folder of the run that an address names, by looking it up among `comparable_runs`.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    found = {id_of(run): run for run in comparable_runs(explored)}
+    if run_id not in found:
+        raise InputError(f"there is no indexed run {run_id!r} of the same songs under reports/; choose another")
+    return found[run_id]
+
+
+def id_of(run: Path) -> str:
+    """What addresses name a run by, whatever others there are: `series/experiment/layer_005`."""
+    return "/".join(run.parts[-3:])
+
+
+def described(run: Path) -> dict[str, Any]:
     """A run as the page lists it."""
     opened = Run(run)
     settings = opened.settings
     return {
-        "id": str(number),
+        "id": id_of(run),
         "run": opened.title,
         "site": opened.site.title,
         "architecture": settings.architecture,

@@ -144,13 +144,13 @@ def _add_reading(app: FastAPI, explorer: Explorer) -> None:
     def runs() -> Response:
         return json_response(explorer.runs())
 
-    @app.get("/api/compare/{number}")
-    def compare(number: str) -> Response:
-        return json_response(explorer.compare(number))
+    @app.get("/api/compare/{series}/{experiment}/{layer}/feature/{latent}")
+    def compared_feature(series: str, experiment: str, layer: str, latent: int, examples: int = 8) -> Response:
+        return json_response(explorer.compared_feature(f"{series}/{experiment}/{layer}", latent, examples))
 
-    @app.get("/api/compare/{number}/feature/{latent}")
-    def compared_feature(number: str, latent: int, examples: int = 8) -> Response:
-        return json_response(explorer.compared_feature(number, latent, examples))
+    @app.get("/api/compare/{run_id:path}")
+    def compare(run_id: str) -> Response:
+        return json_response(explorer.compare(run_id))
 
 
 def _add_songs(app: FastAPI, explorer: Explorer) -> None:

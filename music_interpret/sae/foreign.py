@@ -2,7 +2,7 @@
 
 | format | files | library |
 | --- | --- | --- |
-| `saelens` | `cfg.json`, `sae_weights.safetensors` | SAELens; our own, see `autoencoder.py` |
+| `sae_lens` | `cfg.json`, `sae_weights.safetensors` | SAELens; our own, see `autoencoder.py` |
 | `dictionary_learning` | `config.json`, `ae.pt` | dictionary-learning, see `dictionary_learning.py` |
 | `sparsify` | `cfg.json`, `sae.safetensors` | EleutherAI's sparsify (eai-sparsify), see `sparsify.py` |
 
@@ -26,15 +26,20 @@ from music_interpret.sae.conversion import Read, check
 from music_interpret.sae.parameters import with_unit_decoder
 from music_interpret.sae.pre_bias import BIASES, with_pre_bias, without_pre_bias
 
-Format = Literal["saelens", "dictionary_learning", "sparsify"]
+Format = Literal["sae_lens", "dictionary_learning", "sparsify"]
 RAW_BIASES = "raw_biases.safetensors"
 LIBRARIES = {"dictionary_learning": dictionary_learning, "sparsify": sparsify}
 WEIGHT_FILES: dict[Format, str] = {
-    "saelens": WEIGHTS,
+    "sae_lens": WEIGHTS,
     "dictionary_learning": dictionary_learning.WEIGHTS,
     "sparsify": sparsify.WEIGHTS,
 }
 FILES = (*WEIGHT_FILES.values(), CONFIG, dictionary_learning.CONFIG, BASELINE, RAW_BIASES)
+
+
+def current_name(name: Format | Literal["saelens"]) -> Format:
+    """A format's name, given that or the one that it had in version 0.1.0."""
+    return "sae_lens" if name == "saelens" else name
 
 
 def find(path: Path, wanted: Format | None = None) -> tuple[Format, Path]:
@@ -75,7 +80,7 @@ def load(path: Path, wanted: Format | None = None) -> SparseAutoencoder:
         InputError: it is missing, damaged, of a kind that cannot be expressed, or its numbers are not finite.
     """
     known, weights = find(path, wanted)
-    if known == "saelens":
+    if known == "sae_lens":
         autoencoder = SparseAutoencoder.load(weights.parent)
     else:
         autoencoder = _converted(weights, LIBRARIES[known].load(weights))
@@ -119,7 +124,7 @@ def export(autoencoder: SparseAutoencoder, wanted: Format, folder: Path) -> str:
         InputError: the format has no autoencoders of this kind; nothing is written then.
     """
     written = {BASELINE} if autoencoder.baseline is not None else set()
-    if wanted == "saelens":
+    if wanted == "sae_lens":
         autoencoder.save(folder)
         reader, written = f"SAELens's SAE ({autoencoder.kind})", written | {WEIGHTS, CONFIG}
     else:

@@ -15,16 +15,17 @@ BIASES = ("b_enc", "b_gate", "b_mag")
 
 def with_pre_bias(parameters: Parameters) -> Parameters:
     """The same encoder's biases for a library that takes b_dec off the input."""
-    return _moved(parameters, 1)
+    return shifted(parameters, parameters["b_dec"])
 
 
 def without_pre_bias(parameters: Parameters) -> Parameters:
     """The same encoder's biases for raw input, given those of a library that takes b_dec off first."""
-    return _moved(parameters, -1)
+    return shifted(parameters, -parameters["b_dec"])
 
 
-def _moved(parameters: Parameters, sign: int) -> Parameters:
-    offset = sign * (parameters["b_dec"].double() @ parameters["W_enc"].double())
+def shifted(parameters: Parameters, shift: Tensor) -> Parameters:
+    """The encoder that computes at x what the given one computes at x + shift, (d_in,)."""
+    offset = shift.double() @ parameters["W_enc"].double()
     offsets: dict[str, Tensor] = {"b_enc": offset, "b_gate": offset}
     if "b_mag" in parameters:
         offsets["b_mag"] = offset * parameters["r_mag"].exp()

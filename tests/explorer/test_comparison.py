@@ -1,11 +1,13 @@
 """Partners in another run are the latents that correlate most."""
 
+import shutil
+
 import numpy as np
 import pytest
 
 from music_interpret.errors import InputError
 from music_interpret.explorer import comparison
-from music_interpret.explorer.comparison import comparable_runs, compared, partners
+from music_interpret.explorer.comparison import comparable_run, comparable_runs, compared, described, partners
 from music_interpret.explorer.opened import Explored
 from music_interpret.runs.run import open_run
 
@@ -59,3 +61,19 @@ def test_runs_of_other_songs_are_not_offered(labelled, command):
     other.index.activations.manifest["codes_sha256"] = "another"
     with pytest.raises(InputError, match="different songs"):
         compared(explored, other)
+
+
+def test_the_id_of_a_run_names_the_same_run_whatever_others_there_are(labelled):
+    explored = Explored.open("s/e")
+    reports = labelled / "reports/s"
+    before = described(comparable_runs(explored)[0])
+    for name in ("a", "z", "50% off? #2"):
+        shutil.copytree(reports / "f", reports / name)
+    found = comparable_runs(explored)
+    assert [run.parent.name for run in found] == ["50% off? #2", "a", "f", "z"]
+    assert comparable_run(explored, before["id"]) == reports / "f" / "layer_001"
+    assert [comparable_run(explored, described(run)["id"]) for run in found] == found
+    shutil.rmtree(reports / "f")
+    for name in (before["id"], "1", "", "s/e/layer_001", "s/../s/a/layer_001", str(reports / "a" / "layer_001")):
+        with pytest.raises(InputError, match="there is no indexed run .* of the same songs"):
+            comparable_run(explored, name)

@@ -317,9 +317,10 @@ def test_a_dropped_file_is_read(served, page):
 
 
 def test_two_runs_are_compared_pair_by_pair(served, page):
-    pairs = ask(served, "/api/compare/1")["pairs"]
+    pairs = ask(served, "/api/compare/s/f/layer_001")["pairs"]
     visit(page, served, "/compare")
     expect(page.locator(".pairs tbody tr")).to_have_count(len(pairs["latent"]))
+    expect(page).to_have_url(f"{served.url}/compare?run=s/f/layer_001")
     expect(page.locator(".side")).to_have_count(2)
     expect(page.locator(".side").nth(1)).to_contain_text(f"s/f/layer_001 · latent {pairs['other'][0]}")
     expect(page.locator(".side .mi-card").nth(1)).to_be_visible()
@@ -334,6 +335,17 @@ def test_two_runs_are_compared_pair_by_pair(served, page):
     page.route("**/api/runs", lambda route: route.fulfill(json=[]))
     visit(page, served, "/compare")
     expect(page.locator(".commands")).to_contain_text("music-interpret index")
+
+
+def test_an_address_of_a_run_that_is_not_there_shows_no_other(served, page):
+    visit(page, served, "/compare?run=s/f/layer_001")
+    expect(page.locator(".side")).to_have_count(2)
+    visit(page, served, "/compare?run=1")
+    expect(page.get_by_role("alert")).to_contain_text("There is no indexed run 1 of the same songs")
+    expect(page.locator(".pairs tbody tr")).to_have_count(0)
+    page.locator("#other-run").select_option("s/f/layer_001")
+    expect(page.locator(".side")).to_have_count(2)
+    expect(page).to_have_url(re.compile(r"/compare\?run=s/f/layer_001$"))
 
 
 def test_an_address_brings_back_what_was_seen(served, page, until):
@@ -352,8 +364,8 @@ def test_an_address_brings_back_what_was_seen(served, page, until):
     expect(page.locator("#track-45")).to_be_checked()
     until("document.querySelector('.song-roll').pianoRoll.scroller.scrollLeft > 100")
     until("document.querySelector('.song-roll').pianoRoll.ringed !== null")
-    latent = ask(served, "/api/compare/1")["pairs"]["latent"][7]
-    visit(page, served, f"/compare?run=1&pair={latent}&sort=latent")
+    latent = ask(served, "/api/compare/s/f/layer_001")["pairs"]["latent"][7]
+    visit(page, served, f"/compare?run=s/f/layer_001&pair={latent}&sort=latent")
     expect(page.locator(".pairs tr.on")).to_have_attribute("data-latent", str(latent))
     expect(page.locator('.pairs th[data-key="latent"]')).to_have_attribute("aria-sort", "ascending")
 

@@ -71,10 +71,12 @@ def test_a_song_with_tracks_and_strips(client):
 def test_runs_are_compared(client):
     runs = client.get("/api/runs").json()
     assert [run["run"] for run in runs] == ["s/f/layer_001"] and not runs[0]["labelled"]
-    found = client.get("/api/compare/1").json()
+    address = f"/api/compare/{runs[0]['id']}"
+    assert address == "/api/compare/s/f/layer_001"
+    found = client.get(address).json()
     assert found["pairs"]["score"] == sorted(found["pairs"]["score"], reverse=True)
     assert -1 <= min(found["pairs"]["score"]) <= max(found["pairs"]["score"]) <= 1 and 0 < found["mean"] < 1
-    other = client.get(f"/api/compare/1/feature/{found['pairs']['other'][0]}").json()
+    other = client.get(f"{address}/feature/{found['pairs']['other'][0]}").json()
     assert other["examples"] and other["name"] is None
 
 
@@ -93,9 +95,13 @@ def test_runs_are_compared(client):
         ("/api/song/1/tracks?latents=96", 400, "expected 0 to 95"),
         ("/api/song/1/tracks?latents=" + ",".join("1" * 13), 400, "too many"),
         ("/api/song/1/concepts?names=nonsense", 400, "no concept 'nonsense'"),
-        ("/api/compare/2", 404, "no such run"),
-        ("/api/compare/0", 404, "no such run"),
-        ("/api/compare/1/feature/4000", 404, "expected 0 to 95"),
+        ("/api/compare/1", 404, "no indexed run '1' of the same songs"),
+        ("/api/compare/1/feature/3", 404, "no indexed run '1/feature/3' of the same songs"),
+        ("/api/compare/s/e/layer_001", 404, "no indexed run 's/e/layer_001' of the same songs"),
+        ("/api/compare/s/f/%2e%2e/f/layer_001", 404, "no indexed run"),
+        ("/api/compare/s/f%2Flayer_001/", 404, "no indexed run"),
+        ("/api/compare/s/g/layer_001/feature/3", 404, "no indexed run 's/g/layer_001' of the same songs"),
+        ("/api/compare/s/f/layer_001/feature/4000", 404, "expected 0 to 95"),
         ("/sound/1?start=9999999&end=99999999", 400, "not in this piece"),
         ("/sound/1?start=-5&end=12", 400, "not in this piece"),
         ("/sound/1?start=12&end=12", 400, "not in this piece"),

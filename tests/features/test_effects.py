@@ -14,10 +14,7 @@ from conftest import make_home
 from torch import Tensor
 
 from music_interpret import cli
-from music_interpret.browse import open_run
-from music_interpret.features.atlas import atlas_of
-from music_interpret.features.opened_run import OpenedRun
-from music_interpret.paths import find_run
+from music_interpret.runs.run import open_run
 
 LAST = 3
 """The layer whose output the final norm reads."""
@@ -25,7 +22,9 @@ LAST = 3
 
 def effects_of(run: str) -> np.ndarray:
     """What is tested: effects of a run's latents, (d_sae, codes of all fields)."""
-    return atlas_of(open_run(run)).effects.astype(np.float32)
+    effects = open_run(run).effects
+    assert effects is not None
+    return effects.values.astype(np.float32)
 
 
 class Subject(NamedTuple):
@@ -55,12 +54,12 @@ def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
             name, *options = words.split()
             assert cli.run(name, ["sod", "ape", *options], f"music-interpret {name}") == 0
         assert cli.run("index", ["s/e"], "music-interpret index") == 0
-        run = OpenedRun.open(find_run("s/e"), torch.device("cpu"))
+        run = open_run("s/e")
         songs, rows = run.activations.songs, run.activations.layer(LAST).read(0, run.activations.n_tokens)
         ends = zip(songs.first_token, songs.first_token + songs.n_tokens, strict=True)
         variances = [rows[start:stop].astype(np.float64).var(axis=1).mean() for start, stop in ends]
-        model, scale = run.model("float32").module, float(np.sqrt(np.mean(variances)))
-        return Subject(effects_of("s/e"), run.autoencoder.W_dec.detach(), model, scale)
+        scale = float(np.sqrt(np.mean(variances)))
+        return Subject(effects_of("s/e"), run.sae.W_dec.detach(), run.model.module, scale)
 
 
 def randomise_norm(checkpoint: Path) -> None:

@@ -17,6 +17,7 @@ from sae_lens import (
 
 from music_interpret import SparseAutoencoder
 from music_interpret.sae import foreign
+from music_interpret.sae.raw_input import estimated_baseline, folded
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -44,6 +45,17 @@ def test_it_sees_a_context_autoencoder_as_one_of_the_remainder(kind, tmp_path):
         assert_close(theirs.encode(remainder), ours.encode(x, codes))
         assert_close(theirs(remainder) + ours.baseline(codes), ours(x, codes))
     assert "x - baseline(tokens)" in theirs.cfg.metadata.token_baseline_note
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_takes_raw_activations_where_the_baseline_is_estimated(kind, tmp_path):
+    ours, x, codes = case(kind, context=True)
+    made = folded(ours, estimated_baseline(ours, [(x, codes)]))
+    made.save(tmp_path)
+    theirs = SAE.load_from_disk(tmp_path)
+    with torch.no_grad():
+        assert_close(theirs.encode(x), made.encode(x))
+        assert_close(theirs(x), made(x))
 
 
 def test_it_keeps_our_metadata(tmp_path):

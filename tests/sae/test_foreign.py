@@ -16,7 +16,7 @@ from music_interpret.sae import foreign
 from music_interpret.sae.autoencoder import SparseAutoencoder
 from music_interpret.sae.pre_bias import BIASES
 
-FORMATS = ("saelens", "dictionary_learning", "sparsify")
+FORMATS = ("sae_lens", "dictionary_learning", "sparsify")
 POSSIBLE = [(kind, wanted) for kind in KINDS for wanted in FORMATS if wanted != "sparsify" or kind == "topk"]
 
 
@@ -44,7 +44,9 @@ def test_a_round_trip_is_the_same_bit_for_bit(tmp_path_factory, chosen, d_in, d_
     shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize(("kind", "wanted"), [(k, w) for k, w in POSSIBLE if k in ("gated", "topk") and w != "saelens"])
+@pytest.mark.parametrize(
+    ("kind", "wanted"), [(k, w) for k, w in POSSIBLE if k in ("gated", "topk") and w != "sae_lens"]
+)
 def test_without_the_raw_biases_it_is_the_same_up_to_rounding(kind, wanted, tmp_path):
     before, x, _ = case(kind)
     foreign.export(before, wanted, tmp_path)
@@ -85,15 +87,15 @@ def test_the_formats_are_told_by_their_files(tmp_path):
         foreign.export(case("topk").autoencoder, wanted, tmp_path / wanted)
         found, weights = foreign.find(tmp_path / wanted)
         assert found == wanted and foreign.find(weights) == (wanted, weights)
-    assert foreign.find(tmp_path / "saelens", "saelens")[0] == "saelens"
+    assert foreign.find(tmp_path / "sae_lens", "sae_lens")[0] == "sae_lens"
     with pytest.raises(
         InputError, match=r"holds no saved autoencoder; expected a folder with ae.pt \(dictionary_learning\)$"
     ):
-        foreign.find(tmp_path / "saelens", "dictionary_learning")
+        foreign.find(tmp_path / "sae_lens", "dictionary_learning")
     with pytest.raises(InputError, match="missing .*nowhere; expected the folder of a saved autoencoder"):
         foreign.find(tmp_path / "nowhere")
     (tmp_path / "run").mkdir()
-    shutil.copytree(tmp_path / "saelens", tmp_path / "run" / "sae")
+    shutil.copytree(tmp_path / "sae_lens", tmp_path / "run" / "sae")
     assert foreign.find(tmp_path / "run")[1] == tmp_path / "run" / "sae" / "sae_weights.safetensors"
 
 
@@ -357,7 +359,7 @@ def save_changed(folder, **changes):
 @pytest.mark.parametrize("name", SAELENS)
 def test_a_bad_saelens_folder_is_named(name, tmp_path):
     spoil, message = SAELENS[name]
-    foreign.export(case("topk").autoencoder, "saelens", tmp_path)
+    foreign.export(case("topk").autoencoder, "sae_lens", tmp_path)
     spoil(tmp_path)
     with pytest.raises(InputError, match=message):
         foreign.load(tmp_path)

@@ -83,7 +83,7 @@ def adam_by_hand(name, objective, x, *, parallel, steps=4):
 
 @pytest.mark.parametrize(("name", "free"), [*((name, False) for name in ARCHITECTURES), ("relu", True)])
 def test_the_gradient_along_decoder_rows_is_removed_where_their_norm_is_kept(name, free):
-    objective, x = Objective(alpha=1e-2, k=6, bandwidth=0.5, by_decoder_norm=free), data()
+    objective, x = sae_cases.objective(alpha=1e-2, k=6, bandwidth=0.5, by_decoder_norm=free), data()
     trainer = make(name, objective)
     for _ in range(4):
         trainer.step(x)
@@ -194,7 +194,7 @@ def test_schedules():
 def test_a_step_follows_the_schedules(n_done):
     """Of the learning rate, which is how far Adam's first step moves any number, and of the sparsity's weight."""
     settings = {"lr_warmup": 0.1, "lr_decay": 0.2, "sparsity_warmup": 0.5}
-    trainer, x = make("relu", Objective(alpha=10.0), **settings), data()
+    trainer, x = make("relu", sae_cases.objective(alpha=10.0), **settings), data()
     trainer.n_done, before = n_done, trainer.parameters["W_enc"].clone()
     result = trainer.step(x)
     farthest = (trainer.parameters["W_enc"] - before).abs().max()

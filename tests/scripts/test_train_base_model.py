@@ -1,6 +1,5 @@
 """Training a base model: it learns, it goes on exactly where it was killed, and what it leaves loads."""
 
-import importlib.util
 import json
 import os
 import signal
@@ -11,27 +10,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import train_base_model as script
+from base_model.config import BaseModelConfig
+from base_model.songs import TrainingSongs, cropped, shifted
+from base_model.training import Training
 
+from music_interpret import config
 from music_interpret.errors import InputError
-from music_interpret.models.mmt import load_mmt
+from music_interpret.models.families.mmt import load as load_mmt
+from music_interpret.models.mmt import next_token_losses
 from music_interpret.models.state_dict import read_state_dict
-from music_interpret.tokens.mmt import MMTScheme
+from music_interpret.tokens.mmt import FIELDS, MMTScheme
 from music_interpret.tokens.mmt_tables import mmt_encoding
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "train_base_model.py"
+ROOT = Path(__file__).parents[2]
 TINY = ["--dim", "32", "--blocks", "1", "--heads", "1", "--max_seq_len", "32", "--max_beat", "16"]
 TINY += ["--batch_tokens", "128", "--device", "cpu", "--warmup_steps", "2"]
-
-
-def load_script():
-    spec = importlib.util.spec_from_file_location("train_base_model", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-script = load_script()
 
 
 @pytest.fixture
@@ -64,35 +58,31 @@ def test_overfits_and_leaves_a_model_that_loads(toy):
     assert [line["step"] for line in lines] == [20, 40, 60]
     assert lines[-1]["loss/train"] < 0.5 * lines[0]["loss/train"]
     assert lines[-1]["loss/valid"] < 0.75 * lines[0]["loss/valid"]
-    assert lines[-1]["loss/valid"] == pytest.approx(sum(lines[-1][f"valid/{name}"] for name in script.FIELDS))
+    assert lines[-1]["loss/valid"] == pytest.approx(sum(lines[-1][f"valid/{name}"] for name in FIELDS))
     assert not (folder / "training" / "state.safetensors").exists()
 
     state = read_state_dict(folder / "checkpoints" / "best_model.pt", "a checkpoint")
     assert {tensor.dtype for tensor in state.values()} == {torch.float16}
-    encoding = MMTScheme.from_json(mmt_encoding(), "mmt")
-    model = load_mmt(folder, encoding)
+    model = load_mmt(folder, toy / "data" / "base" / "toy" / "notes")
     notes = np.load(toy / "data" / "base" / "toy" / "notes" / "other.npy")
     codes = torch.from_numpy(model.encode(notes).astype(np.int64))[None]
     with torch.no_grad():
-        losses = script.next_token_losses(model.module(codes[:, :-1]), codes)
+        losses = next_token_losses(model.module(codes[:, :-1]), codes)
     best = min(line["loss/valid"] for line in lines)
     assert float(losses.sum()) == pytest.approx(best, rel=0.01)  # half precision
 
 
-KILLED_AT_STEP_7 = f"""
-import importlib.util, os, signal, sys
-sys.argv[1:1] = []
-spec = importlib.util.spec_from_file_location("train_base_model", {str(SCRIPT)!r})
-script = importlib.util.module_from_spec(spec)
-sys.modules[spec.name] = script
-spec.loader.exec_module(script)
-step = script.Training.step
+KILLED_AT_STEP_7 = """
+import os, signal, sys
+import train_base_model
+from base_model.training import Training
+step = Training.step
 def killed(self):
     if self.progress.step == 7:
         os.kill(os.getpid(), signal.SIGKILL)
     return step(self)
-script.Training.step = killed
-script.main(sys.argv[1:])
+Training.step = killed
+train_base_model.main(sys.argv[1:])
 """
 
 
@@ -100,7 +90,7 @@ def test_resumed_after_a_kill_gives_the_same_weights(toy):
     options = [*TINY, "--steps", "10", "--valid_every", "3"]
     assert script.main(["toy", "whole", *options]) == 0
     words = ["toy", "killed", *options]
-    environment = os.environ | {"PYTHONPATH": str(SCRIPT.parents[1])}
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'scripts'}"}
     died = subprocess.run([sys.executable, "-c", KILLED_AT_STEP_7, *words], env=environment, capture_output=True)
     assert died.returncode == -signal.SIGKILL, died.stderr.decode()
     assert script.main([*words, "--resume"]) == 0
@@ -117,7 +107,7 @@ def test_resumed_after_a_kill_gives_the_same_weights(toy):
 
 def test_ctrl_c_saves(toy, monkeypatch, capsys):
     words = ["toy", "ape", *TINY, "--steps", "4", "--valid_every", "4"]
-    step = script.Training.step
+    step = Training.step
 
     def interrupted(self):
         loss = step(self)
@@ -125,10 +115,10 @@ def test_ctrl_c_saves(toy, monkeypatch, capsys):
             os.kill(os.getpid(), signal.SIGINT)
         return loss
 
-    monkeypatch.setattr(script.Training, "step", interrupted)
+    monkeypatch.setattr(Training, "step", interrupted)
     assert script.main(words) == 130
     assert "saved step 2" in capsys.readouterr().err
-    monkeypatch.setattr(script.Training, "step", step)
+    monkeypatch.setattr(Training, "step", step)
     assert script.main([*words, "--resume"]) == 0
     assert [line["step"] for line in metrics(toy / "models" / "toy" / "ape")] == [4]
 
@@ -159,22 +149,20 @@ def test_augmentation_keeps_what_it_should():
     rng = np.random.default_rng(0)
     beats = np.arange(100)
     notes = np.stack([beats, 0 * beats, 20 + beats, 0 * beats + 12, 0 * beats], 1)
-    shifts = {int(script.shifted(notes, rng)[0, 2]) - 20 for _ in range(300)}
+    shifts = {int(shifted(notes, rng)[0, 2]) - 20 for _ in range(300)}
     assert shifts == set(range(-5, 7))
     top = notes + [0, 0, 5, 0, 0]  # up to 124: only three semitones are left
-    assert {int(script.shifted(top, rng)[0, 2]) - 25 for _ in range(300)} == set(range(-5, 4))
+    assert {int(shifted(top, rng)[0, 2]) - 25 for _ in range(300)} == set(range(-5, 4))
     for _ in range(100):
-        window = script.cropped(notes, 30, 40, rng)
+        window = cropped(notes, 30, 40, rng)
         assert window[0, 0] == 0 and len(window) >= 30
         assert (np.diff(window[:, 0]) == 1).all() and (np.diff(window[:, 2]) == 1).all()
 
 
 def test_a_steps_batch_depends_on_seed_and_step_alone(toy):
-    settings = script.BaseModelConfig(dataset_name="toy", data_repr="ape", batch_tokens=512, max_seq_len=64)
+    settings = BaseModelConfig(dataset_name="toy", data_repr="ape", batch_tokens=512, max_seq_len=64)
     notes = [np.load(path) for path in sorted((toy / "data" / "base" / "toy" / "notes").glob("*.npy"))]
-    first, second = (
-        script.TrainingSongs(settings, MMTScheme.from_json(mmt_encoding(), "mmt"), notes) for _ in range(2)
-    )
+    first, second = (TrainingSongs(settings, MMTScheme.from_json(mmt_encoding(), "mmt"), notes) for _ in range(2))
     first.batch(0)
     assert torch.equal(first.batch(5).codes, second.batch(5).codes)
     for step in range(20):
@@ -184,7 +172,7 @@ def test_a_steps_batch_depends_on_seed_and_step_alone(toy):
 
 
 def test_schedule():
-    settings = script.BaseModelConfig(dataset_name="toy", data_repr="ape", lr=1.0, warmup_steps=10)
+    settings = BaseModelConfig(dataset_name="toy", data_repr="ape", lr=1.0, warmup_steps=10)
     assert settings.lr_at(0, 0.0) == pytest.approx(0.1)
     assert settings.lr_at(10, 0.0) == pytest.approx(1.0)
     assert settings.lr_at(100, 0.5) == pytest.approx(0.525)
@@ -198,6 +186,6 @@ def test_refuses_a_damaged_state(toy):
     arguments = json.loads((folder / "training" / "arguments.json").read_text())
     (folder / "training" / "arguments.json").write_text(json.dumps(arguments | {"finished": False}))
     (folder / "training" / "state.safetensors").write_bytes(b"nothing")
-    settings = script.config.parse(script.BaseModelConfig, [*words, "--resume"], "test")
+    settings = config.parse(BaseModelConfig, [*words, "--resume"], "test")
     with pytest.raises(InputError, match="state.safetensors is damaged .*--overwrite starts again"):
         script.train_base_model(settings)

@@ -11,11 +11,11 @@ export function params() {
   return new URLSearchParams(location.search);
 }
 
-/** A query string without empty values, with commas and bars left readable. */
+/** A query string without empty values, with commas and slashes left readable. */
 export function queryOf(entries) {
   const pairs = entries instanceof URLSearchParams ? [...entries] : Object.entries(entries);
   const said = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "");
-  const text = said.map(([key, value]) => `${key}=${encodeURIComponent(value).replace(/%2C/g, ",").replace(/%20/g, "+")}`);
+  const text = said.map(([key, value]) => `${key}=${encodeURIComponent(value).replace(/%2C/g, ",").replace(/%2F/g, "/").replace(/%20/g, "+")}`);
   return text.length ? `?${text.join("&")}` : "";
 }
 

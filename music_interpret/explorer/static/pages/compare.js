@@ -14,6 +14,9 @@ const ROWS = 100;
 const BINS = 20;
 const EXAMPLES = 4;
 
+/** Where the server answers about another run; its id is `series/experiment/layer_005`. */
+const apiOf = (id) => `/api/compare/${id.split("/").map(encodeURIComponent).join("/")}`;
+
 export async function show(main, { run, query, signal }) {
   const runs = await get("/api/runs");
   if (!runs.length) {
@@ -68,13 +71,19 @@ class ComparePage {
   }
 
   async update(query) {
-    const id = this.runs.some((other) => other.id === query.get("run")) ? query.get("run") : this.runs[0].id;
+    if (!query.get("run")) {
+      // The first run of the list is another one tomorrow: the address names it from now on.
+      setQuery({ run: this.runs[0].id }, { replace: true });
+      query = params();
+    }
+    const id = query.get("run");
     this.select.value = id;
     if (document.activeElement !== this.search) this.search.value = query.get("q") ?? "";
+    if (!this.runs.some((other) => other.id === id)) return this.failed(new Error(`There is no indexed run ${id} of the same songs; choose another.`));
     if (this.id !== id) {
       this.id = id;
       fill(this.summary, h("div", { class: "waiting short" }));
-      const compared = await get(`/api/compare/${id}`, this.signal).catch((error) => error);
+      const compared = await get(apiOf(id), this.signal).catch((error) => error);
       if (this.id !== id || compared.name === "AbortError") return;
       if (compared instanceof Error) return this.failed(compared);
       this.compared = compared;
@@ -86,7 +95,9 @@ class ComparePage {
   }
 
   failed(error) {
-    this.id = null;
+    this.id = this.compared = this.pairShown = null;
+    for (const part of [this.body, this.pager]) fill(part);
+    this.fillBoth();
     fill(this.summary, h("p", { class: "failed", role: "alert" }, error.message, " ", h("button", { type: "button", class: "quiet small", onclick: () => this.update(params()) }, "Try again")));
   }
 
@@ -165,7 +176,7 @@ class ComparePage {
     this.pairShown = key;
     if (i < 0) return this.fillBoth(h("p", { class: "muted" }, this.chosen === null ? "Choose a pair." : `Latent ${this.chosen} fires on no token that both runs were compared on, so it has no partner.`));
     try {
-      const [mine, theirs] = await Promise.all([get(`/api/feature/${pairs.latent[i]}?examples=${EXAMPLES}`, this.signal), get(`/api/compare/${this.id}/feature/${pairs.other[i]}?examples=${EXAMPLES}`, this.signal)]);
+      const [mine, theirs] = await Promise.all([get(`/api/feature/${pairs.latent[i]}?examples=${EXAMPLES}`, this.signal), get(`${apiOf(this.id)}/feature/${pairs.other[i]}?examples=${EXAMPLES}`, this.signal)]);
       if (this.pairShown !== key) return;
       this.fillBoth(h("div", { class: "pair-score" }, h("span", {}, "Together ", h("strong", {}, fixed(pairs.score[i]))), onALine({ value: pairs.score[i] })), h("div", { class: "sides" }, this.side(mine, this.run.run, pairs.density[i], true), this.side(theirs, this.compared.run.run, pairs.other_density[i], false)));
       announce(`Latents ${pairs.latent[i]} and ${pairs.other[i]}`);

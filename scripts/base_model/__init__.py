@@ -1,0 +1,1 @@
+"""What `scripts/train_base_model.py` is made of."""
