@@ -15,7 +15,9 @@ export function params() {
 export function queryOf(entries) {
   const pairs = entries instanceof URLSearchParams ? [...entries] : Object.entries(entries);
   const said = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "");
-  const text = said.map(([key, value]) => `${key}=${encodeURIComponent(value).replace(/%2C/g, ",").replace(/%20/g, "+")}`);
+  const text = said.map(
+    ([key, value]) => `${key}=${encodeURIComponent(value).replace(/%2C/g, ",").replace(/%20/g, "+")}`,
+  );
   return text.length ? `?${text.join("&")}` : "";
 }
 

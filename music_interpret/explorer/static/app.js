@@ -21,13 +21,19 @@ let turn = 0;
 
 startTheme();
 // Ask before the page's module is there.
-get("/api/run").then((run) => setHelp(run.help), () => {});
+get("/api/run").then(
+  (run) => setHelp(run.help),
+  () => {},
+);
 if (/^\/(feature\/|song|compare|$)/.test(location.pathname)) get("/api/latents").catch(() => {});
 
 async function render({ back = false } = {}) {
   closeHelp();
   const path = location.pathname.replace(/(.)\/$/, "$1");
-  const [name, match] = PAGES.map(([page, pattern]) => [page, path.match(pattern)]).find(([, found]) => found) ?? [null, null];
+  const [name, match] = PAGES.map(([page, pattern]) => [page, path.match(pattern)]).find(([, found]) => found) ?? [
+    null,
+    null,
+  ];
   if (shown && shown.path === path && shown.update && back) return shown.update(params());
   shown?.destroy?.();
   shown = null;
@@ -46,7 +52,11 @@ async function render({ back = false } = {}) {
     if (mine !== turn) return;
     const made = await page.show(main, { run, given: match[1], query: params(), signal: stop.signal });
     if (mine !== turn) return void made?.destroy?.();
-    shown = { path, ...made, destroy: () => (stop.abort(), made?.destroy?.()) };
+    const destroy = () => {
+      stop.abort();
+      made?.destroy?.();
+    };
+    shown = { path, ...made, destroy };
     setPageKeys(made?.keys, made?.told);
     arrive(made?.title ?? "", back);
   } catch (error) {
@@ -63,7 +73,8 @@ function arrive(title, back) {
   if (back || history.state?.scroll) window.scrollTo(0, history.state?.scroll ?? 0);
   else if (target) target.scrollIntoView();
   else window.scrollTo(0, 0);
-  if (arrive.before && !document.querySelector("dialog[open]")) main.querySelector("h1")?.focus({ preventScroll: true });
+  if (arrive.before && !document.querySelector("dialog[open]"))
+    main.querySelector("h1")?.focus({ preventScroll: true });
   arrive.before = true;
 }
 
@@ -75,8 +86,16 @@ function showError(error) {
     for (const path of ["/api/run", "/api/latents", "/api/songs", "/api/runs"]) forget(path);
     render();
   });
-  fill(main, h("div", { class: "empty", role: "alert" }, h("h1", { tabindex: "-1" }, error.status === 404 ? "Not here" : "That did not work"), h("p", {}, said),
-    h("p", { class: "row" }, retry, h("a", { class: "button quiet", href: "/" }, "Overview"))));
+  fill(
+    main,
+    h(
+      "div",
+      { class: "empty", role: "alert" },
+      h("h1", { tabindex: "-1" }, error.status === 404 ? "Not here" : "That did not work"),
+      h("p", {}, said),
+      h("p", { class: "row" }, retry, h("a", { class: "button quiet", href: "/" }, "Overview")),
+    ),
+  );
   document.title = "Music Interpret";
   main.setAttribute("aria-busy", "false");
 }

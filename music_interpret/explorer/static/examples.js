@@ -1,7 +1,7 @@
 // Examples of a latent as cards. Rolls further down are drawn when they come near the window.
 
-import { h } from "./dom.js";
 import { go } from "./address.js";
+import { h } from "./dom.js";
 import { excerptCard, legend } from "./pianoroll.js";
 
 const AT_ONCE = 4;
@@ -11,14 +11,21 @@ const ROUND_THE_ROLL = 124;
 function height({ roll, others }) {
   const { pitch } = roll.notes;
   const rows = pitch.length ? Math.max(...pitch) - Math.min(...pitch) + 3 : 13;
-  return Math.max(132, Math.min(280, rows * 8 + 22)) + ROUND_THE_ROLL + (roll.lanes.length > 1 ? 22 : 0) + (others.length ? 24 : 0);
+  return (
+    Math.max(132, Math.min(280, rows * 8 + 22)) +
+    ROUND_THE_ROLL +
+    (roll.lanes.length > 1 ? 22 : 0) +
+    (others.length ? 24 : 0)
+  );
 }
 
 /** @returns {{element, legend, playFirst(), destroy()}} */
 export function exampleGroups(feature, { songUrl }) {
   const maxValue = feature.statistics.max;
   const watcher = new IntersectionObserver(
-    (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => draw(entry.target)),
+    (entries) => {
+      for (const entry of entries) if (entry.isIntersecting) draw(entry.target);
+    },
     { rootMargin: "500px" },
   );
   const waiting = new Map();
@@ -44,9 +51,12 @@ export function exampleGroups(feature, { songUrl }) {
       else queueMicrotask(() => draw(place));
       return place;
     });
-    return h("section", { class: "group", "data-kind": kind, "aria-label": title },
+    return h(
+      "section",
+      { class: "group", "data-kind": kind, "aria-label": title },
       h("div", { class: "with-help" }, h("h3", {}, title), h("span", { class: "muted small" }, words)),
-      excerpts.length ? h("div", { class: "cards" }, places) : h("p", { class: "muted" }, "none"));
+      excerpts.length ? h("div", { class: "cards" }, places) : h("p", { class: "muted" }, "none"),
+    );
   };
   const element = h("div", { class: "examples" }, feature.examples.map(group));
   const key = h("span", { class: "legend-place" });
@@ -55,7 +65,12 @@ export function exampleGroups(feature, { songUrl }) {
     element,
     legend: key,
     playFirst: () => {
-      const card = document.activeElement?.closest?.(".card .mi-card") ?? [...element.querySelectorAll(".mi-card")].find((one) => [...one.querySelectorAll("audio")].some((audio) => !audio.paused)) ?? element.querySelector(".mi-card");
+      const card =
+        document.activeElement?.closest?.(".card .mi-card") ??
+        [...element.querySelectorAll(".mi-card")].find((one) =>
+          [...one.querySelectorAll("audio")].some((audio) => !audio.paused),
+        ) ??
+        element.querySelector(".mi-card");
       card?.pianoRoll.play?.();
     },
     destroy: () => {

@@ -16,7 +16,13 @@ export class Filters {
   /** @param change called with changes of the query. */
   constructor(latents, run, change) {
     Object.assign(this, { latents, run, change });
-    this.search = h("input", { type: "search", "aria-label": "Search latents by number, name, concept or own label", placeholder: "Search names, concepts, numbers, own labels  ( / )", autocomplete: "off", spellcheck: "false" });
+    this.search = h("input", {
+      type: "search",
+      "aria-label": "Search latents by number, name, concept or own label",
+      placeholder: "Search names, concepts, numbers, own labels  ( / )",
+      autocomplete: "off",
+      spellcheck: "false",
+    });
     let typed = false;
     this.search.addEventListener("focus", () => (typed = false));
     const look = quiet(() => {
@@ -30,37 +36,64 @@ export class Filters {
     this.kinds = h("div", { class: "chips", role: "group", "aria-label": "Kinds of latents" });
     this.concept = this.concepts();
     this.ranges = RANGES.map(([key, title]) => this.rangeOf(key, title));
-    this.reset = h("button", { type: "button", class: "quiet small", onclick: () => this.clear() }, "Clear all filters");
+    this.reset = h(
+      "button",
+      { type: "button", class: "quiet small", onclick: () => this.clear() },
+      "Clear all filters",
+    );
     this.element = h(
       "section",
       { class: "filters", "aria-label": "Filters" },
       h("div", { class: "row" }, this.search, run.labelled ? this.concept : null, this.kinds),
       run.labelled ? h("div", { class: "row legend" }, this.legend) : null,
-      h("div", { class: "row spread-out" }, run.labelled ? h("div", { class: "row" }, h("span", { class: "title" }, "about", help("needs", "about")), this.needs) : null,
-        h("div", { class: "row" }, run.labelled ? this.ranges : this.ranges.slice(1), this.reset)),
+      h(
+        "div",
+        { class: "row spread-out" },
+        run.labelled
+          ? h("div", { class: "row" }, h("span", { class: "title" }, "about", help("needs", "about")), this.needs)
+          : null,
+        h("div", { class: "row" }, run.labelled ? this.ranges : this.ranges.slice(1), this.reset),
+      ),
     );
   }
 
   concepts() {
     const counts = this.latents.count((i) => this.latents.concept[i], this.latents.latent.keys());
     counts.delete(null);
-    const options = [...counts].sort(([a], [b]) => a.localeCompare(b)).map(([name, count]) => h("option", { value: name }, `${name} (${count})`));
+    const options = [...counts]
+      .sort(([a], [b]) => a.localeCompare(b))
+      .map(([name, count]) => h("option", { value: name }, `${name} (${count})`));
     const select = h("select", { "aria-label": "Concept" }, h("option", { value: "" }, "any concept"), options);
     select.addEventListener("change", () => this.change({ concept: select.value }));
     return h("label", { class: "field" }, h("span", { class: "title" }, "concept"), select);
   }
 
   rangeOf(key, title) {
-    const [low, high] = ["at least", "at most"].map((which) => h("input", { type: "number", step: "any", "aria-label": `${title} ${which}`, placeholder: which === "at least" ? "from" : "to" }));
+    const [low, high] = ["at least", "at most"].map((which) =>
+      h("input", {
+        type: "number",
+        step: "any",
+        "aria-label": `${title} ${which}`,
+        placeholder: which === "at least" ? "from" : "to",
+      }),
+    );
     const changed = () => this.change({ [key]: low.value || high.value ? `${low.value},${high.value}` : null });
     for (const field of [low, high]) field.addEventListener("change", changed);
-    return h("div", { class: "field range", "data-range": key, role: "group", "aria-label": title }, h("span", { class: "title" }, title, help(key, title)), low, "–", high);
+    return h(
+      "div",
+      { class: "field range", "data-range": key, role: "group", "aria-label": title },
+      h("span", { class: "title" }, title, help(key, title)),
+      low,
+      "–",
+      high,
+    );
   }
 
   /** Show what an address says. */
   show(query) {
     const { latents } = this;
-    if (document.activeElement !== this.search || this.search.value.trim() !== (query.get("q") ?? "")) this.search.value = query.get("q") ?? "";
+    if (document.activeElement !== this.search || this.search.value.trim() !== (query.get("q") ?? ""))
+      this.search.value = query.get("q") ?? "";
     this.concept.querySelector("select").value = query.get("concept") ?? "";
     for (const field of this.ranges) {
       const [low, high] = range(query.get(field.dataset.range));
@@ -69,7 +102,14 @@ export class Filters {
       to.value = Number.isFinite(high) ? high : "";
     }
     const groups = latents.count((i) => latents.groupOf(i) ?? NO_NAME, latents.chosen(query, "group"));
-    this.chips(this.legend, "group", query, inOrder(new Set([...this.run.groups, ...groups.keys(), NO_NAME])), (name) => [dot(name), name], groups);
+    this.chips(
+      this.legend,
+      "group",
+      query,
+      inOrder(new Set([...this.run.groups, ...groups.keys(), NO_NAME])),
+      (name) => [dot(name), name],
+      groups,
+    );
     const needs = latents.count((i) => latents.needs[i], latents.chosen(query, "needs"));
     this.chips(this.needs, "needs", query, Object.keys(ABOUT), (name) => [ABOUT[name]], needs);
     const dead = latents.length - this.run.n_live;
@@ -79,9 +119,27 @@ export class Filters {
       ["own", "1", "own label"],
       dead > 0 && ["dead", "1", `dead (${whole(dead)})`],
     ].filter(Boolean);
-    const drawn = query.get("max") || query.get("box") ? [[query.get("max") ? `max ${range(query.get("max")).map((end) => fixed(end)).join(" to ")}  ×` : null, "max"], [query.get("box") ? "part of the map  ×" : null, "box"]] : [];
-    fill(this.kinds, kinds.map(([key, value, title]) => this.chip(query.get(key) === value, [title], () => ({ [key]: query.get(key) === value ? null : value }))),
-      drawn.filter(([title]) => title).map(([title, key]) => this.chip(true, [title], () => ({ [key]: null }))));
+    const drawn =
+      query.get("max") || query.get("box")
+        ? [
+            [
+              query.get("max")
+                ? `max ${range(query.get("max"))
+                    .map((end) => fixed(end))
+                    .join(" to ")}  ×`
+                : null,
+              "max",
+            ],
+            [query.get("box") ? "part of the map  ×" : null, "box"],
+          ]
+        : [];
+    fill(
+      this.kinds,
+      kinds.map(([key, value, title]) =>
+        this.chip(query.get(key) === value, [title], () => ({ [key]: query.get(key) === value ? null : value })),
+      ),
+      drawn.filter(([title]) => title).map(([title, key]) => this.chip(true, [title], () => ({ [key]: null }))),
+    );
     this.reset.hidden = ![...query.keys()].some((key) => key !== "sort" && key !== "page");
   }
 
@@ -94,26 +152,47 @@ export class Filters {
       return { [key]: [...next].join(",") };
     };
     const any = wanted.size > 0;
-    fill(place, values.map((value) => {
-      const chip = this.chip(wanted.has(value), [...words(value), h("span", { class: "muted" }, ` ${whole(counts.get(value) ?? 0)}`)], () => toggle(value));
-      chip.dataset.value = value;
-      if (any && !wanted.has(value)) chip.classList.add("off");
-      return chip;
-    }));
+    fill(
+      place,
+      values.map((value) => {
+        const chip = this.chip(
+          wanted.has(value),
+          [...words(value), h("span", { class: "muted" }, ` ${whole(counts.get(value) ?? 0)}`)],
+          () => toggle(value),
+        );
+        chip.dataset.value = value;
+        if (any && !wanted.has(value)) chip.classList.add("off");
+        return chip;
+      }),
+    );
     place.children[focused]?.focus();
   }
 
   chip(on, words, changes) {
-    return h("button", { type: "button", class: "chip", "aria-pressed": String(on), onclick: (event) => {
-      const place = event.currentTarget.parentElement;
-      const number = [...place.children].indexOf(event.currentTarget);
-      this.change(changes());
-      place.children[number]?.focus();
-    } }, words);
+    return h(
+      "button",
+      {
+        type: "button",
+        class: "chip",
+        "aria-pressed": String(on),
+        onclick: (event) => {
+          const place = event.currentTarget.parentElement;
+          const number = [...place.children].indexOf(event.currentTarget);
+          this.change(changes());
+          place.children[number]?.focus();
+        },
+      },
+      words,
+    );
   }
 
   clear() {
-    const all = Object.fromEntries(["q", "group", "concept", "needs", "named", "star", "own", "dead", "mcc", "density", "max", "box"].map((key) => [key, null]));
+    const all = Object.fromEntries(
+      ["q", "group", "concept", "needs", "named", "star", "own", "dead", "mcc", "density", "max", "box"].map((key) => [
+        key,
+        null,
+      ]),
+    );
     this.change(all);
     this.search.focus();
     announce("All filters are cleared.");

@@ -20,12 +20,16 @@ export const explain = (key) => words[key] ?? OWN_WORDS[key] ?? null;
 
 /** A "?" button for a key, or for a sentence of its own; nothing where there are no words. */
 export function help(key, name = key, sentence = null) {
-  const button = h("button", {
-    type: "button",
-    class: "help",
-    "aria-label": `What is ${String(name).replaceAll("_", " ")}?`,
-    "aria-expanded": "false",
-  }, "?");
+  const button = h(
+    "button",
+    {
+      type: "button",
+      class: "help",
+      "aria-label": `What is ${String(name).replaceAll("_", " ")}?`,
+      "aria-expanded": "false",
+    },
+    "?",
+  );
   const said = () => sentence ?? explain(key);
   if (!said()) return null;
   button.addEventListener("mouseenter", () => open(button, said(), false));

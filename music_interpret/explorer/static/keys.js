@@ -1,8 +1,8 @@
 // The keyboard: keys of the page that is shown, keys that hold everywhere, and a dialog that lists them.
 
+import { go } from "./address.js";
 import { h } from "./dom.js";
 import { close as closeHelp } from "./help.js";
-import { go } from "./address.js";
 
 const EVERYWHERE = [
   ["/", "search"],
@@ -22,7 +22,8 @@ export function setPageKeys(keys = {}, told = []) {
   shown = told;
 }
 
-const typing = (element) => element.closest?.("input:not([type=checkbox]):not([type=range]), textarea, select, [contenteditable]");
+const typing = (element) =>
+  element.closest?.("input:not([type=checkbox]):not([type=range]), textarea, select, [contenteditable]");
 /** Elements that use the arrow keys, Enter and Space themselves. */
 const busy = (element) =>
   element.closest?.('[role="application"], [role="slider"], input, audio, canvas, [role="img"][tabindex], .scroller');
@@ -32,7 +33,7 @@ export function startKeys({ search, theme }) {
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     const at = event.target;
-    if (event.key === "Escape") return void escape(at);
+    if (event.key === "Escape") return void leave(at);
     if (typing(at) || document.querySelector("dialog[open]")) return;
     const arrow = event.key.startsWith("Arrow");
     if ((arrow && busy(at)) || (event.key === " " && (busy(at) || pressed(at)))) return;
@@ -49,7 +50,7 @@ export function startKeys({ search, theme }) {
   });
 }
 
-function escape(at) {
+function leave(at) {
   if (closeHelp()) return;
   if (typing(at)) at.blur();
 }
@@ -57,7 +58,16 @@ function escape(at) {
 /** The dialog with all keys that do something here. */
 export function showKeys() {
   const rows = [...shown, ...EVERYWHERE].map(([keys, what]) =>
-    h("div", {}, h("dt", {}, keys.split(" ").map((key) => (key === "·" || key === "/" && keys !== "/" ? ` ${key} ` : h("kbd", {}, key)))), h("dd", {}, what)),
+    h(
+      "div",
+      {},
+      h(
+        "dt",
+        {},
+        keys.split(" ").map((key) => (key === "·" || (key === "/" && keys !== "/") ? ` ${key} ` : h("kbd", {}, key))),
+      ),
+      h("dd", {}, what),
+    ),
   );
   const dialog = h(
     "dialog",

@@ -7,7 +7,22 @@ const RANGES = ["mcc", "density", "max"];
 const CLEAR_GAIN = 0.1; // as in the features command
 
 /** The parts of the query that say which latents are listed; they travel along to the latents' own pages. */
-export const LIST_KEYS = ["q", "group", "concept", "needs", "named", "star", "own", "dead", "mcc", "density", "max", "box", "sort", "page"];
+export const LIST_KEYS = [
+  "q",
+  "group",
+  "concept",
+  "needs",
+  "named",
+  "star",
+  "own",
+  "dead",
+  "mcc",
+  "density",
+  "max",
+  "box",
+  "sort",
+  "page",
+];
 
 export class Latents {
   /** @param columns the answer of /api/latents: columns of equal length, null for what a latent has not. */
@@ -31,11 +46,16 @@ export class Latents {
     const turn = new Int32Array(this.length);
     for (const i of ranked) {
       const kind = `${tier(i)} ${this.concept[i]}`;
-      turn[i] = tier(i) === 2 ? 0 : seen.get(kind) ?? 0;
+      turn[i] = tier(i) === 2 ? 0 : (seen.get(kind) ?? 0);
       seen.set(kind, turn[i] + 1);
     }
     const place = new Int32Array(this.length);
-    ranked.map((i, at) => [i, at]).sort(([a, x], [b, y]) => tier(a) - tier(b) || turn[a] - turn[b] || x - y).forEach(([i], at) => (place[i] = at));
+    ranked
+      .map((i, at) => [i, at])
+      .sort(([a, x], [b, y]) => tier(a) - tier(b) || turn[a] - turn[b] || x - y)
+      .forEach(([i], at) => {
+        place[i] = at;
+      });
     return place;
   }
 
@@ -58,7 +78,8 @@ export class Latents {
   }
 
   text(i) {
-    this.words[i] ??= `${this.latent[i]} ${this.label[i] ?? ""} ${this.name[i] ?? ""} ${this.rule[i] ?? ""}`.toLowerCase();
+    this.words[i] ??=
+      `${this.latent[i]} ${this.label[i] ?? ""} ${this.name[i] ?? ""} ${this.rule[i] ?? ""}`.toLowerCase();
     return this.words[i];
   }
 
@@ -78,7 +99,10 @@ export class Latents {
       const parts = query.get("q").toLowerCase().split(/\s+/).filter(Boolean);
       tests.push((i) => parts.every((part) => this.text(i).includes(part)));
     }
-    for (const [key, column] of [["group", (i) => this.groupOf(i) ?? "no name"], ["needs", (i) => this.needs[i]]]) {
+    for (const [key, column] of [
+      ["group", (i) => this.groupOf(i) ?? "no name"],
+      ["needs", (i) => this.needs[i]],
+    ]) {
       if (!has(key)) continue;
       const wanted = new Set(query.get(key).split(","));
       tests.push((i) => wanted.has(column(i)));
@@ -143,4 +167,5 @@ export function listQuery(query, { page = true } = {}) {
 }
 
 /** A latent's page leads on with the list it was found in, so that "next" means next in the list. */
-export const featureLink = (latent, query = params()) => `/feature/${latent}${queryOf(listQuery(query, { page: false }))}`;
+export const featureLink = (latent, query = params()) =>
+  `/feature/${latent}${queryOf(listQuery(query, { page: false }))}`;

@@ -1,13 +1,18 @@
 // All own labels as a file: out, to keep or to share, and in again.
 
-import { forget, send } from "./api.js";
 import { go } from "./address.js";
+import { forget, send } from "./api.js";
 import { h } from "./dom.js";
 import { whole } from "./words.js";
 
 export function ownLabelFiles() {
   const said = h("span", { role: "status" });
-  const field = h("input", { type: "file", accept: ".jsonl,.json,.txt", hidden: true, "aria-label": "Own labels to import" });
+  const field = h("input", {
+    type: "file",
+    accept: ".jsonl,.json,.txt",
+    hidden: true,
+    "aria-label": "Own labels to import",
+  });
   field.addEventListener("change", async () => {
     const [file] = field.files;
     field.value = "";
@@ -22,6 +27,13 @@ export function ownLabelFiles() {
       said.textContent = error.message;
     }
   });
-  return h("span", { class: "own-files" }, said, "Your labels:", h("a", { href: "/api/own.jsonl", download: "own-labels.jsonl" }, "export"),
-    h("button", { type: "button", onclick: () => field.click() }, "import"), field);
+  return h(
+    "span",
+    { class: "own-files" },
+    said,
+    "Your labels:",
+    h("a", { href: "/api/own.jsonl", download: "own-labels.jsonl" }, "export"),
+    h("button", { type: "button", onclick: () => field.click() }, "import"),
+    field,
+  );
 }

@@ -4,8 +4,8 @@
 // corner of `roll.element`. Nothing here loads anything or depends on a style sheet: colours come from the variables
 // --mi-text, --mi-muted, --mi-line, --mi-panel and --mi-accent where the page has them.
 
-export { PianoRoll } from "./roll/roll.js";
 export { excerptCard } from "./roll/card.js";
 export { colourOf, legend } from "./roll/colours.js";
 export { playAlone, stopPlaying } from "./roll/player.js";
+export { PianoRoll } from "./roll/roll.js";
 export { pitchName, placeOf } from "./roll/words.js";

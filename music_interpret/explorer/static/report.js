@@ -35,7 +35,9 @@ function soundUrl(address) {
 // Build a part when it comes near the window, or for printing.
 const waiting = new Map();
 const observer = new IntersectionObserver(
-  (entries) => entries.forEach((entry) => entry.isIntersecting && buildNow(entry.target)),
+  (entries) => {
+    for (const entry of entries) if (entry.isIntersecting) buildNow(entry.target);
+  },
   { rootMargin: "600px" },
 );
 
@@ -216,7 +218,12 @@ function top(parent) {
   });
   const { run } = data;
   const what = `A ${KINDS[run.architecture] ?? run.architecture} sparse autoencoder of layer ${run.layer} of a music transformer, read on ${run.dataset}.`;
-  make("p", "lead", parent, `${what} Shown here: ${data.choice}. Notes are coloured by activation; the ring is the token that the line above it names.`);
+  make(
+    "p",
+    "lead",
+    parent,
+    `${what} Shown here: ${data.choice}. Notes are coloured by activation; the ring is the token that the line above it names.`,
+  );
   for (const notice of run.notices) make("p", "notice", parent, notice);
   facts(parent);
   how(parent);
@@ -262,7 +269,8 @@ function contents(parent, sections) {
 function markCurrent(links, sections) {
   const seen = new IntersectionObserver(
     (entries) => {
-      for (const entry of entries) links[sections.indexOf(entry.target)].setAttribute("aria-current", String(entry.isIntersecting));
+      for (const entry of entries)
+        links[sections.indexOf(entry.target)].setAttribute("aria-current", String(entry.isIntersecting));
     },
     { rootMargin: "-20% 0px -75% 0px" },
   );
@@ -290,7 +298,12 @@ const main = make("main", "main");
 const sections = data.latents.map((feature) => latent(main, feature));
 contents(layout, sections);
 layout.append(main);
-make("p", "foot", main, `Written by Music Interpret ${data.version}. Sound from the model's notes at 100 quarter notes a minute.`);
+make(
+  "p",
+  "foot",
+  main,
+  `Written by Music Interpret ${data.version}. Sound from the model's notes at 100 quarter notes a minute.`,
+);
 addEventListener("beforeprint", beforePrint);
 addEventListener("afterprint", afterPrint);
 // The sections were not there when the browser first looked for the address's #latent-….

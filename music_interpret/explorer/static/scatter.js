@@ -31,7 +31,8 @@ export class Scatter {
     const ends = (column) => {
       let [low, high] = [Infinity, -Infinity];
       for (const value of column)
-        if (Number.isFinite(value) && (!this.log || value > 0)) [low, high] = [Math.min(low, value), Math.max(high, value)];
+        if (Number.isFinite(value) && (!this.log || value > 0))
+          [low, high] = [Math.min(low, value), Math.max(high, value)];
       if (low > high) [low, high] = this.log ? [0.1, 1] : [-1, 1];
       const [a, b] = this.log ? [Math.log10(low), Math.log10(high)] : [low, high];
       const spare = (b - a || 1) * 0.04;
@@ -53,7 +54,10 @@ export class Scatter {
   /** The value at a pixel, along x or y. */
   value(pixel, axis) {
     const { left, right, top, bottom } = this.pad;
-    const share = axis === 0 ? (pixel - left) / (this.width - left - right) : (this.height - bottom - pixel) / (this.height - top - bottom);
+    const share =
+      axis === 0
+        ? (pixel - left) / (this.width - left - right)
+        : (this.height - bottom - pixel) / (this.height - top - bottom);
     const [low, high] = this.ends[axis];
     const value = low + Math.max(0, Math.min(1, share)) * (high - low);
     return this.log ? 10 ** value : value;
@@ -95,7 +99,13 @@ export class Scatter {
     }
     const size = this.shown.length > 4000 ? 2 : this.shown.length > 800 ? 2.6 : 3.6;
     for (const group of [...groups.keys()].sort((a, b) => (b === NO_NAME) - (a === NO_NAME)))
-      this.dots(context, groups.get(group), groupColour(group), group === NO_NAME ? size * 0.72 : size, group === NO_NAME ? 0.75 : 0.9);
+      this.dots(
+        context,
+        groups.get(group),
+        groupColour(group),
+        group === NO_NAME ? size * 0.72 : size,
+        group === NO_NAME ? 0.75 : 0.9,
+      );
     if (this.near !== null) this.ring(context, this.near);
     if (this.brush) this.drawBrush(context);
   }
@@ -128,7 +138,12 @@ export class Scatter {
     context.strokeStyle = cssColour("--mi-accent");
     context.lineWidth = 1;
     context.setLineDash([4, 3]);
-    context.strokeRect(Math.min(from[0], to[0]), Math.min(from[1], to[1]), Math.abs(to[0] - from[0]), Math.abs(to[1] - from[1]));
+    context.strokeRect(
+      Math.min(from[0], to[0]),
+      Math.min(from[1], to[1]),
+      Math.abs(to[0] - from[0]),
+      Math.abs(to[1] - from[1]),
+    );
     context.setLineDash([]);
   }
 
@@ -138,10 +153,13 @@ export class Scatter {
     context.lineWidth = 1;
     context.font = `11px ${cssColour("--mi-sans") || "sans-serif"}`;
     const { left, right, top, bottom } = this.pad;
-    const decades = ([low, high]) => Array.from({ length: Math.floor(high) - Math.ceil(low) + 1 }, (_, k) => Math.ceil(low) + k);
+    const decades = ([low, high]) =>
+      Array.from({ length: Math.floor(high) - Math.ceil(low) + 1 }, (_, k) => Math.ceil(low) + k);
     const fine = ([low, high]) => (high - low < 1.6 ? [0, Math.log10(2), Math.log10(5)] : [0]);
     const ticks = (ends) =>
-      [Math.floor(ends[0]), ...decades(ends)].flatMap((decade) => fine(ends).map((more) => decade + more)).filter((t) => t >= ends[0] && t <= ends[1]);
+      [Math.floor(ends[0]), ...decades(ends)]
+        .flatMap((decade) => fine(ends).map((more) => decade + more))
+        .filter((t) => t >= ends[0] && t <= ends[1]);
     context.textAlign = "center";
     for (const tick of new Set(ticks(this.ends[0]))) {
       const x = left + ((tick - this.ends[0][0]) / (this.ends[0][1] - this.ends[0][0])) * (this.width - left - right);
@@ -150,7 +168,10 @@ export class Scatter {
     }
     context.textAlign = "right";
     for (const tick of new Set(ticks(this.ends[1]))) {
-      const y = this.height - bottom - ((tick - this.ends[1][0]) / (this.ends[1][1] - this.ends[1][0])) * (this.height - top - bottom);
+      const y =
+        this.height -
+        bottom -
+        ((tick - this.ends[1][0]) / (this.ends[1][1] - this.ends[1][0])) * (this.height - top - bottom);
       this.stroke(context, left, y, this.width - right, y);
       context.fillText(said(10 ** tick), left - 6, y + 4);
     }

@@ -25,9 +25,15 @@ export class LatentTable {
   /** @param {{change, link, onHover}} what: change of the query, link of a latent, and the row that is pointed at. */
   constructor(latents, what) {
     Object.assign(this, { latents, ...what });
-    this.columns = latents.mcc.some((value) => !Number.isNaN(value)) ? COLUMNS : COLUMNS.filter(([key]) => ["star", "latent", "name", "density", "max"].includes(key));
+    this.columns = latents.mcc.some((value) => !Number.isNaN(value))
+      ? COLUMNS
+      : COLUMNS.filter(([key]) => ["star", "latent", "name", "density", "max"].includes(key));
     this.heads = this.columns.map(([key, title, down, kind]) => {
-      const button = h("button", { type: "button", class: "sort", title: key === "star" ? "starred first" : null }, key === "star" ? h("span", { "aria-label": "Star" }, "★") : title);
+      const button = h(
+        "button",
+        { type: "button", class: "sort", title: key === "star" ? "starred first" : null },
+        key === "star" ? h("span", { "aria-label": "Star" }, "★") : title,
+      );
       button.addEventListener("click", () => this.order(key, down));
       return h("th", { scope: "col", class: kind, "data-key": key }, button, help(key, title));
     });
@@ -66,12 +72,24 @@ export class LatentTable {
       else head.removeAttribute("aria-sort");
     }
     const shown = places.slice((this.page - 1) * ROWS, this.page * ROWS);
-    fill(this.body, shown.map((i) => this.row(i)), shown.length ? null : this.empty());
+    fill(
+      this.body,
+      shown.map((i) => this.row(i)),
+      shown.length ? null : this.empty(),
+    );
     this.showPager();
   }
 
   empty() {
-    return h("tr", {}, h("td", { class: "empty", colspan: this.columns.length }, "No latent fits these filters. Clear some of them to see more."));
+    return h(
+      "tr",
+      {},
+      h(
+        "td",
+        { class: "empty", colspan: this.columns.length },
+        "No latent fits these filters. Clear some of them to see more.",
+      ),
+    );
   }
 
   row(i) {
@@ -81,7 +99,13 @@ export class LatentTable {
     const dead = !latents.live(i);
     const words = latents.label[i]
       ? h("span", { class: "own-label" }, `“${latents.label[i]}”`)
-      : named ? latents.name[i] : dead ? h("em", {}, "dead: it never fires") : latents.rule[i] ? h("em", {}, `nearest: ${latents.rule[i]}`) : h("em", {}, "no name");
+      : named
+        ? latents.name[i]
+        : dead
+          ? h("em", {}, "dead: it never fires")
+          : latents.rule[i]
+            ? h("em", {}, `nearest: ${latents.rule[i]}`)
+            : h("em", {}, "no name");
     const cells = {
       star: latents.star[i] ? h("span", { "aria-label": "starred" }, "★") : "",
       latent: whole(latents.latent[i]).replace(",", ""),
@@ -94,15 +118,39 @@ export class LatentTable {
       density: h("span", { title: oneIn(latents.density[i]) }, percent(latents.density[i])),
       max: fixed(latents.max[i]),
     };
-    return h("tr", { "data-place": i, class: named || latents.label[i] ? null : "unnamed" },
-      this.columns.map(([key, , , kind]) => (key === "latent" ? h("th", { scope: "row", class: kind }, cells[key]) : h("td", { class: kind }, cells[key]))));
+    return h(
+      "tr",
+      { "data-place": i, class: named || latents.label[i] ? null : "unnamed" },
+      this.columns.map(([key, , , kind]) =>
+        key === "latent" ? h("th", { scope: "row", class: kind }, cells[key]) : h("td", { class: kind }, cells[key]),
+      ),
+    );
   }
 
   showPager() {
     const first = (this.page - 1) * ROWS;
-    const button = (by, title) => h("button", { type: "button", class: "quiet", disabled: this.page + by < 1 || this.page + by > this.pages, onclick: () => this.turn(by) }, title);
+    const button = (by, title) =>
+      h(
+        "button",
+        {
+          type: "button",
+          class: "quiet",
+          disabled: this.page + by < 1 || this.page + by > this.pages,
+          onclick: () => this.turn(by),
+        },
+        title,
+      );
     this.pager.hidden = this.pages < 2;
-    fill(this.pager, button(-1, "← Previous"), h("span", {}, `${whole(first + 1)}–${whole(Math.min(first + ROWS, this.places.length))} of ${whole(this.places.length)}`), button(1, "Next →"));
+    fill(
+      this.pager,
+      button(-1, "← Previous"),
+      h(
+        "span",
+        {},
+        `${whole(first + 1)}–${whole(Math.min(first + ROWS, this.places.length))} of ${whole(this.places.length)}`,
+      ),
+      button(1, "Next →"),
+    );
   }
 
   /** Another hundred. */

@@ -1,8 +1,8 @@
 // The notebook's cards: a latent with its name, statistics and examples, or a whole piece, of the widget's own data.
 
-import { PianoRoll, excerptCard, legend } from "./pianoroll.js";
-import { adoptStyle } from "./roll/style.js";
+import { excerptCard, legend, PianoRoll } from "./pianoroll.js";
 import { make } from "./roll/elements.js";
+import { adoptStyle } from "./roll/style.js";
 import { number } from "./roll/words.js";
 
 function soundUrlOf(sounds) {
@@ -11,7 +11,8 @@ function soundUrlOf(sounds) {
 
 function latent(parent, { feature, sounds }) {
   const { name, statistics } = feature;
-  const title = name?.name ?? (name?.rule ? `no name; the nearest is: ${name.rule}` : feature.live ? "no name" : "dead");
+  const title =
+    name?.name ?? (name?.rule ? `no name; the nearest is: ${name.rule}` : feature.live ? "no name" : "dead");
   make("div", "mi-widget-title", parent, `${feature.latent} · ${title}`);
   for (const line of feature.described.split("\n").slice(1)) make("div", "mi-card-more", parent, line.trim());
   if (!feature.live) return;

@@ -6,10 +6,16 @@ export const whole = (value) => (value === null || value === undefined ? "–" :
 
 /** A number with so many digits after the point; a dash for none. */
 export function fixed(value, digits = 2) {
-  return Number.isFinite(value) ? value.toFixed(digits).replace(/^-(?=[0.]*$)/, "").replace("-", "−") : "–";
+  return Number.isFinite(value)
+    ? value
+        .toFixed(digits)
+        .replace(/^-(?=[0.]*$)/, "")
+        .replace("-", "−")
+    : "–";
 }
 
-export const signed = (value, digits = 2) => (Number.isFinite(value) ? (value > 0 ? "+" : "") + fixed(value, digits) : "–");
+export const signed = (value, digits = 2) =>
+  Number.isFinite(value) ? (value > 0 ? "+" : "") + fixed(value, digits) : "–";
 
 /** A share as per cent with two or three significant digits. */
 export function percent(share) {
@@ -43,7 +49,12 @@ export const NEEDS_LONG = {
   next: "It says what the next token will be.",
 };
 
-export const SPLITS = { train: "training song", valid: "validation song", test: "held-out test song", yours: "your music" };
+export const SPLITS = {
+  train: "training song",
+  valid: "validation song",
+  test: "held-out test song",
+  yours: "your music",
+};
 
 /** Seconds as minutes and seconds. */
 export function clock(seconds) {

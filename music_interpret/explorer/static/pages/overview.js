@@ -6,8 +6,8 @@ import { announce, fill, h } from "../dom.js";
 import { Filters } from "../filters.js";
 import { explain, help } from "../help.js";
 import { featureLink, Latents } from "../latents.js";
-import { ownLabelFiles } from "../ownfiles.js";
 import { runInNumbers } from "../numbers.js";
+import { ownLabelFiles } from "../ownfiles.js";
 import { Scatter } from "../scatter.js";
 import { LatentTable } from "../table.js";
 import { fixed, oneIn, whole } from "../words.js";
@@ -24,10 +24,27 @@ export async function show(main, { run, query }) {
     update(params(), options);
   };
   const filters = new Filters(latents, run, change);
-  const table = new LatentTable(latents, { change: (changes) => (setQuery(changes), update(params(), { page: true })), link: featureLink, onHover: (i) => pointAt(i) });
+  const table = new LatentTable(latents, {
+    change: (changes) => {
+      setQuery(changes);
+      update(params(), { page: true });
+    },
+    link: featureLink,
+    onHover: (i) => pointAt(i),
+  });
   const [plots, drawn] = pictures(latents, change);
   const count = h("p", { class: "count", role: "status" });
-  fill(lower, filters.element, plots, h("section", { "aria-labelledby": "list-title" }, h("div", { class: "list-head" }, h("h2", { id: "list-title" }, "Latents"), count, ownLabelFiles()), table.element));
+  fill(
+    lower,
+    filters.element,
+    plots,
+    h(
+      "section",
+      { "aria-labelledby": "list-title" },
+      h("div", { class: "list-head" }, h("h2", { id: "list-title" }, "Latents"), count, ownLabelFiles()),
+      table.element,
+    ),
+  );
   lower.removeAttribute("aria-hidden");
   lower.className = "";
 
@@ -36,7 +53,10 @@ export async function show(main, { run, query }) {
   }
   function update(now, { page = false } = {}) {
     const places = latents.chosen(now);
-    const many = places.length === latents.length ? `all ${whole(latents.length)}` : `${whole(places.length)} of ${whole(latents.length)}`;
+    const many =
+      places.length === latents.length
+        ? `all ${whole(latents.length)}`
+        : `${whole(places.length)} of ${whole(latents.length)}`;
     count.textContent = run.labelled && !now.get("sort") ? `${many}, the best names of each concept first` : many;
     filters.show(now);
     table.show(places, now);
@@ -48,31 +68,75 @@ export async function show(main, { run, query }) {
   return {
     title: run.run,
     update,
-    destroy: () => drawn.forEach((plot) => plot.destroy()),
-    keys: { j: () => table.move(1), k: () => table.move(-1), ArrowDown: () => table.move(1), ArrowUp: () => table.move(-1), n: () => table.turn(1), p: () => table.turn(-1) },
-    told: [["j / k", "next, previous row; Enter opens it"], ["n / p", "next, previous hundred"]],
+    destroy: () => {
+      for (const plot of drawn) plot.destroy();
+    },
+    keys: {
+      j: () => table.move(1),
+      k: () => table.move(-1),
+      ArrowDown: () => table.move(1),
+      ArrowUp: () => table.move(-1),
+      n: () => table.turn(1),
+      p: () => table.turn(-1),
+    },
+    told: [
+      ["j / k", "next, previous row; Enter opens it"],
+      ["n / p", "next, previous hundred"],
+    ],
   };
 }
 
 /** The two pictures: how often and how strongly, and where directions lie. */
 function pictures(latents, change) {
   const describe = (i) => {
-    const name = latents.label[i] ?? latents.name[i] ?? (latents.rule[i] ? `no name; nearest: ${latents.rule[i]}` : "no name");
-    return [h("strong", {}, `Latent ${latents.latent[i]}`), h("span", {}, name), h("span", { class: "muted" }, `fires on ${oneIn(latents.density[i])}, at most ${fixed(latents.max[i])}`)];
+    const name =
+      latents.label[i] ?? latents.name[i] ?? (latents.rule[i] ? `no name; nearest: ${latents.rule[i]}` : "no name");
+    return [
+      h("strong", {}, `Latent ${latents.latent[i]}`),
+      h("span", {}, name),
+      h("span", { class: "muted" }, `fires on ${oneIn(latents.density[i])}, at most ${fixed(latents.max[i])}`),
+    ];
   };
-  const shared = { group: (i) => latents.groupOf(i), describe, onOpen: (i, event) => open(featureLink(latents.latent[i]), event) };
+  const shared = {
+    group: (i) => latents.groupOf(i),
+    describe,
+    onOpen: (i, event) => open(featureLink(latents.latent[i]), event),
+  };
   const often = new Scatter({
-    ...shared, x: latents.density, y: latents.max, log: true, axes: ["share of tokens it fires on", "largest activation", "%"],
+    ...shared,
+    x: latents.density,
+    y: latents.max,
+    log: true,
+    axes: ["share of tokens it fires on", "largest activation", "%"],
     label: "Scatter plot of latents: how often they fire against how strongly. The table below lists the same latents.",
-    onBrush: ({ x, y }) => change({ density: x.map((end) => round(end)).join(","), max: y.map((end) => round(end)).join(",") }),
+    onBrush: ({ x, y }) =>
+      change({ density: x.map((end) => round(end)).join(","), max: y.map((end) => round(end)).join(",") }),
   });
   const map = new Scatter({
-    ...shared, x: latents.x, y: latents.y, log: false, axes: null,
+    ...shared,
+    x: latents.x,
+    y: latents.y,
+    log: false,
+    axes: null,
     label: "Map of latents whose directions lie near each other. The table below lists the same latents.",
     onBrush: ({ x, y }) => change({ box: [...x, ...y].map((end) => round(end)).join(",") }),
   });
-  const figure = (title, key, plot) => h("figure", {}, h("figcaption", {}, h("h2", {}, title), help(key, title, `${explain(key) ?? ""} ${explain("brush")}`)), plot.element);
-  return [h("div", { class: "plots" }, figure("How often, how strongly", "scatter", often), figure("What lies near what", "map", map)), [often, map]];
+  const figure = (title, key, plot) =>
+    h(
+      "figure",
+      {},
+      h("figcaption", {}, h("h2", {}, title), help(key, title, `${explain(key) ?? ""} ${explain("brush")}`)),
+      plot.element,
+    );
+  return [
+    h(
+      "div",
+      { class: "plots" },
+      figure("How often, how strongly", "scatter", often),
+      figure("What lies near what", "map", map),
+    ),
+    [often, map],
+  ];
 }
 
 function open(to, event) {

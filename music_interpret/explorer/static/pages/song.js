@@ -24,14 +24,30 @@ export async function show(main, { given, query, signal }) {
     return null;
   }
   fill(main, h("div", { class: "waiting", "aria-hidden": "true" }));
-  const [songs, song, columns, concepts] = await Promise.all([get("/api/songs"), get(`/api/song/${given}`, signal), get("/api/latents"), get("/api/concepts")]);
+  const [songs, song, columns, concepts] = await Promise.all([
+    get("/api/songs"),
+    get(`/api/song/${given}`, signal),
+    get("/api/latents"),
+    get("/api/concepts"),
+  ]);
   const page = new SongPage(song, new Latents(columns), concepts, songs);
   fill(main, page.element);
   page.start(query);
   return {
-    title: song.roll.name, update: (now) => page.update(now), destroy: () => page.destroy(),
-    keys: { " ": () => page.sound.toggle(), "+": () => page.zoom(1), "-": () => page.zoom(-1), Home: () => page.sound.seek(page.song.roll.start) },
-    told: [["Space", "play or stop"], ["← / →", "in the roll: from note to note; Enter keeps the note"], ["+ / -", "wider, narrower"]],
+    title: song.roll.name,
+    update: (now) => page.update(now),
+    destroy: () => page.destroy(),
+    keys: {
+      " ": () => page.sound.toggle(),
+      "+": () => page.zoom(1),
+      "-": () => page.zoom(-1),
+      Home: () => page.sound.seek(page.song.roll.start),
+    },
+    told: [
+      ["Space", "play or stop"],
+      ["← / →", "in the roll: from note to note; Enter keeps the note"],
+      ["+ / -", "wider, narrower"],
+    ],
   };
 }
 
@@ -47,22 +63,60 @@ class SongPage {
     this.strips = new Strips(song, {
       latents,
       onFocus: (latent) => this.change({ latent }),
-      onRemoveTrack: (latent) => this.change({ tracks: this.tracks.filter((one) => one !== latent).join(","), latent: this.focused === latent ? null : params().get("latent") }),
+      onRemoveTrack: (latent) =>
+        this.change({
+          tracks: this.tracks.filter((one) => one !== latent).join(","),
+          latent: this.focused === latent ? null : params().get("latent"),
+        }),
       onRemoveConcept: (name) => this.change({ concepts: this.concepts.filter((one) => one !== name).join(",") }),
     });
-    this.panel = new NotePanel(song, latents, { tracks: () => this.tracks, onTrack: (latent) => this.toggleTrack(latent) });
-    this.element = h("article", { class: "song" }, this.head(roll, songs),
-      h("div", { class: "song-two" },
-        h("div", { class: "wider" }, h("div", { class: "row song-tools" }, this.sound.element, h("span", { class: "row zooms" }, this.zoomButton(-1, "Narrower", "−"), this.zoomButton(1, "Wider", "+")), this.key),
-          this.place, this.strips.element, h("div", { class: "row adders" }, this.trackAdder(), this.conceptAdder(concepts))),
-        h("aside", { class: "rail", "aria-label": "The note" }, this.panel.element)));
+    this.panel = new NotePanel(song, latents, {
+      tracks: () => this.tracks,
+      onTrack: (latent) => this.toggleTrack(latent),
+    });
+    this.element = h(
+      "article",
+      { class: "song" },
+      this.head(roll, songs),
+      h(
+        "div",
+        { class: "song-two" },
+        h(
+          "div",
+          { class: "wider" },
+          h(
+            "div",
+            { class: "row song-tools" },
+            this.sound.element,
+            h("span", { class: "row zooms" }, this.zoomButton(-1, "Narrower", "−"), this.zoomButton(1, "Wider", "+")),
+            this.key,
+          ),
+          this.place,
+          this.strips.element,
+          h("div", { class: "row adders" }, this.trackAdder(), this.conceptAdder(concepts)),
+        ),
+        h("aside", { class: "rail", "aria-label": "The note" }, this.panel.element),
+      ),
+    );
   }
 
   head(roll, songs) {
     const estimated = roll.bars_estimated ? " Bar lines are an estimate." : "";
-    return h("header", { class: "song-head" },
-      h("div", {}, h("h1", { tabindex: "-1" }, roll.name), h("p", { class: "muted" }, `${SPLITS[roll.split] ?? roll.split}; ${whole(roll.notes.onset.length)} notes, ${whole(roll.tokens)} tokens, ${roll.lanes.map((lane) => lane.name).join(", ")}.${estimated}`)),
-      songPicker(songs, roll.song));
+    return h(
+      "header",
+      { class: "song-head" },
+      h(
+        "div",
+        {},
+        h("h1", { tabindex: "-1" }, roll.name),
+        h(
+          "p",
+          { class: "muted" },
+          `${SPLITS[roll.split] ?? roll.split}; ${whole(roll.notes.onset.length)} notes, ${whole(roll.tokens)} tokens, ${roll.lanes.map((lane) => lane.name).join(", ")}.${estimated}`,
+        ),
+      ),
+      songPicker(songs, roll.song),
+    );
   }
 
   start(query) {
@@ -76,7 +130,8 @@ class SongPage {
     this.roll?.destroy();
     fill(this.place);
     this.roll = new PianoRoll(this.place, this.song.roll, {
-      pixelsPerBeat: this.pixels, height: Math.max(260, Math.min(420, window.innerHeight - 420)),
+      pixelsPerBeat: this.pixels,
+      height: Math.max(260, Math.min(420, window.innerHeight - 420)),
       onHover: (note) => this.point(note),
       onClick: (note) => this.keep(note),
       onSeek: (step) => this.sound.seek(step),
@@ -84,7 +139,10 @@ class SongPage {
     this.sound.attach(this.roll);
     this.strips.attach(this.roll);
     this.roll.scroller.addEventListener("scroll", () => this.strips.draw());
-    this.roll.scroller.addEventListener("scroll", quiet(() => this.rememberPlace(), 300));
+    this.roll.scroller.addEventListener(
+      "scroll",
+      quiet(() => this.rememberPlace(), 300),
+    );
     if (left !== null) this.scrollTo(left);
   }
 
@@ -118,7 +176,11 @@ class SongPage {
   }
 
   zoomButton(by, title, sign) {
-    return h("button", { type: "button", class: "icon", "aria-label": title, title, onclick: () => this.zoom(by) }, sign);
+    return h(
+      "button",
+      { type: "button", class: "icon", "aria-label": title, title, onclick: () => this.zoom(by) },
+      sign,
+    );
   }
 
   change(changes) {
@@ -135,32 +197,45 @@ class SongPage {
 
   /** Show what the address says. */
   update(query, first = false) {
-    this.tracks = list(query.get("tracks")).map(Number).filter((latent) => this.latents.place.has(latent));
+    this.tracks = list(query.get("tracks"))
+      .map(Number)
+      .filter((latent) => this.latents.place.has(latent));
     this.concepts = list(query.get("concepts")).filter((name) => this.known.has(name));
     const wanted = Number(query.get("latent"));
-    this.focused = query.get("latent") && this.latents.place.has(wanted) ? wanted : this.tracks[0] ?? null;
+    this.focused = query.get("latent") && this.latents.place.has(wanted) ? wanted : (this.tracks[0] ?? null);
     this.kept = this.noteOf.get(Number(query.get("token"))) ?? null;
     if (!query.get("token")) this.kept = null;
     this.roll.ring(this.kept);
-    this.panel.keep(this.kept, !this.noteOf.has(Number(query.get("token"))) && query.get("token") ? Number(query.get("token")) : null);
+    this.panel.keep(
+      this.kept,
+      !this.noteOf.has(Number(query.get("token"))) && query.get("token") ? Number(query.get("token")) : null,
+    );
     if (query.get("at")) this.scrollTo(Number(query.get("at")));
-    else if (first && this.kept !== null) this.scrollTo(Math.max(0, this.song.roll.notes.onset[this.kept] - 3 * this.song.roll.resolution));
+    else if (first && this.kept !== null)
+      this.scrollTo(Math.max(0, this.song.roll.notes.onset[this.kept] - 3 * this.song.roll.resolution));
     this.fetchStrips();
   }
 
   async fetchStrips() {
     const key = this.song.roll.song;
-    const turn = (this.turn = (this.turn ?? 0) + 1);
+    this.turn = (this.turn ?? 0) + 1;
+    const { turn } = this;
     const shown = [...new Set([...(this.focused === null ? [] : [this.focused]), ...this.tracks])].slice(0, MOST);
     this.strips.wait();
     try {
       const [tracks, strips] = await Promise.all([
         shown.length ? get(`/api/song/${key}/tracks?latents=${shown.join(",")}`) : { tracks: [] },
-        this.concepts.length ? get(`/api/song/${key}/concepts?names=${encodeURIComponent(this.concepts.join(","))}`) : { strips: [] },
+        this.concepts.length
+          ? get(`/api/song/${key}/concepts?names=${encodeURIComponent(this.concepts.join(","))}`)
+          : { strips: [] },
       ]);
       if (turn !== this.turn) return;
       this.shown = new Map(tracks.tracks.map((track) => [track.latent, track]));
-      this.strips.show(this.tracks.map((latent) => this.shown.get(latent)), strips.strips, this.focused);
+      this.strips.show(
+        this.tracks.map((latent) => this.shown.get(latent)),
+        strips.strips,
+        this.focused,
+      );
     } catch (error) {
       if (turn !== this.turn) return;
       this.strips.fail(error.message);
@@ -173,7 +248,10 @@ class SongPage {
     const track = this.shown?.get(this.focused);
     fill(this.key);
     if (!track) return this.roll.setValues(null);
-    this.roll.setValues(this.song.roll.notes.token.map((token) => track.values[token]), track.max);
+    this.roll.setValues(
+      this.song.roll.notes.token.map((token) => track.values[token]),
+      track.max,
+    );
     legend(this.key, track.max, `latent ${track.latent}`);
   }
 
@@ -191,7 +269,14 @@ class SongPage {
   }
 
   trackAdder() {
-    const field = h("input", { type: "number", min: 0, max: this.latents.length - 1, id: "add-track", placeholder: "number", "aria-label": "Latent to add as a track" });
+    const field = h("input", {
+      type: "number",
+      min: 0,
+      max: this.latents.length - 1,
+      id: "add-track",
+      placeholder: "number",
+      "aria-label": "Latent to add as a track",
+    });
     const add = () => {
       const latent = Number(field.value);
       if (field.value === "" || !this.latents.place.has(latent)) return;
@@ -199,18 +284,43 @@ class SongPage {
       if (!this.tracks.includes(latent)) this.toggleTrack(latent);
     };
     field.addEventListener("keydown", (event) => event.key === "Enter" && add());
-    return h("span", { class: "field" }, h("label", { for: "add-track", class: "title" }, "Add latent"), field, h("button", { type: "button", class: "quiet small", onclick: add }, "Add track"));
+    return h(
+      "span",
+      { class: "field" },
+      h("label", { for: "add-track", class: "title" }, "Add latent"),
+      field,
+      h("button", { type: "button", class: "quiet small", onclick: add }, "Add track"),
+    );
   }
 
   conceptAdder(concepts) {
-    const groups = Map.groupBy ? Map.groupBy(concepts, (concept) => concept.group) : concepts.reduce((all, one) => all.set(one.group, [...(all.get(one.group) ?? []), one]), new Map());
-    const select = h("select", { id: "add-concept" }, h("option", { value: "" }, "choose …"), [...groups].map(([group, members]) => h("optgroup", { label: group }, members.map((concept) => h("option", { value: concept.name, title: concept.definition }, concept.name)))));
+    const groups = Map.groupBy
+      ? Map.groupBy(concepts, (concept) => concept.group)
+      : concepts.reduce((all, one) => all.set(one.group, [...(all.get(one.group) ?? []), one]), new Map());
+    const select = h(
+      "select",
+      { id: "add-concept" },
+      h("option", { value: "" }, "choose …"),
+      [...groups].map(([group, members]) =>
+        h(
+          "optgroup",
+          { label: group },
+          members.map((concept) => h("option", { value: concept.name, title: concept.definition }, concept.name)),
+        ),
+      ),
+    );
     select.addEventListener("change", () => {
       const name = select.value;
       select.value = "";
-      if (name && !this.concepts.includes(name)) this.change({ concepts: [...this.concepts, name].slice(-MOST).join(",") });
+      if (name && !this.concepts.includes(name))
+        this.change({ concepts: [...this.concepts, name].slice(-MOST).join(",") });
     });
-    return h("span", { class: "field" }, h("label", { for: "add-concept", class: "title" }, "Compare with concept"), select);
+    return h(
+      "span",
+      { class: "field" },
+      h("label", { for: "add-concept", class: "title" }, "Compare with concept"),
+      select,
+    );
   }
 
   destroy() {

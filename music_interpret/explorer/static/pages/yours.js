@@ -11,9 +11,17 @@ export async function show(main) {
   const field = h("input", { type: "file", id: "file", accept: KINDS, class: "out-of-sight" });
   const said = h("div", { class: "said", role: "status" });
   const progress = h("progress", { max: 1, hidden: true, "aria-label": "Sending the file" });
-  const zone = h("label", { for: "file", class: "drop" },
-    h("strong", {}, "Drop a MIDI or MusicXML file here"), h("span", { class: "button" }, "or choose a file"),
-    h("span", { class: "muted small" }, "It stays on this machine. A piece longer than the model reads is cut at its end."));
+  const zone = h(
+    "label",
+    { for: "file", class: "drop" },
+    h("strong", {}, "Drop a MIDI or MusicXML file here"),
+    h("span", { class: "button" }, "or choose a file"),
+    h(
+      "span",
+      { class: "muted small" },
+      "It stays on this machine. A piece longer than the model reads is cut at its end.",
+    ),
+  );
   const list = h("div", {});
   let busy = false;
 
@@ -35,7 +43,11 @@ export async function show(main) {
       });
       forget("/api/songs");
       if (!answer.cut) return go(`/song/${answer.song}`);
-      fill(said, h("p", {}, answer.cut), h("a", { class: "button", href: `/song/${answer.song}` }, `Open ${answer.name}`));
+      fill(
+        said,
+        h("p", {}, answer.cut),
+        h("a", { class: "button", href: `/song/${answer.song}` }, `Open ${answer.name}`),
+      );
       said.querySelector("a").focus();
       await pieces();
     } catch (error) {
@@ -52,9 +64,24 @@ export async function show(main) {
   async function pieces() {
     const songs = await get("/api/songs");
     const mine = songs.song.map((_, i) => i).filter((i) => songs.split[i] === "yours");
-    fill(list, h("h2", {}, "Pieces of this visit"), mine.length
-      ? h("ul", { class: "pieces" }, mine.map((i) => h("li", {}, h("a", { href: `/song/${songs.song[i]}` }, songs.name[i]), h("span", { class: "muted small" }, `${whole(songs.notes[i])} notes`))))
-      : h("p", { class: "muted" }, "None yet. They are forgotten when the server ends."));
+    fill(
+      list,
+      h("h2", {}, "Pieces of this visit"),
+      mine.length
+        ? h(
+            "ul",
+            { class: "pieces" },
+            mine.map((i) =>
+              h(
+                "li",
+                {},
+                h("a", { href: `/song/${songs.song[i]}` }, songs.name[i]),
+                h("span", { class: "muted small" }, `${whole(songs.notes[i])} notes`),
+              ),
+            ),
+          )
+        : h("p", { class: "muted" }, "None yet. They are forgotten when the server ends."),
+    );
   }
 
   field.addEventListener("change", () => take(field.files[0]));
@@ -70,13 +97,36 @@ export async function show(main) {
     take(event.dataTransfer.files[0]);
   };
   // Anywhere on the page will do; beside the zone the browser would open the file instead.
-  const listeners = [["dragover", over], ["dragleave", over], ["drop", drop]];
+  const listeners = [
+    ["dragover", over],
+    ["dragleave", over],
+    ["drop", drop],
+  ];
   for (const [name, work] of listeners) document.addEventListener(name, work);
 
-  fill(main, h("div", { class: "narrow" },
-    h("h1", { tabindex: "-1" }, "Your music"),
-    h("p", { class: "lead" }, "See which features a piece of your own fires. The model reads it as it reads the songs of its set, and the autoencoder says which latents are on for each note."),
-    field, zone, progress, said, list));
+  fill(
+    main,
+    h(
+      "div",
+      { class: "narrow" },
+      h("h1", { tabindex: "-1" }, "Your music"),
+      h(
+        "p",
+        { class: "lead" },
+        "See which features a piece of your own fires. The model reads it as it reads the songs of its set, and the autoencoder says which latents are on for each note.",
+      ),
+      field,
+      zone,
+      progress,
+      said,
+      list,
+    ),
+  );
   await pieces();
-  return { title: "Your music", destroy: () => listeners.forEach(([name, work]) => document.removeEventListener(name, work)) };
+  return {
+    title: "Your music",
+    destroy: () => {
+      for (const [name, work] of listeners) document.removeEventListener(name, work);
+    },
+  };
 }

@@ -63,7 +63,8 @@ function placeLine(excerpt) {
   const { pitch, onset } = roll.notes;
   const parts = [note === null ? excerpt.text : `${pitchName(pitch[note])}, ${placeWords(roll, onset[note])}`];
   if (roll.bars_estimated) parts.push("bar lines estimated");
-  if (excerpt.quantile !== undefined) parts.push(`stronger than ${Math.round(excerpt.quantile * 100)} % of its firings`);
+  if (excerpt.quantile !== undefined)
+    parts.push(`stronger than ${Math.round(excerpt.quantile * 100)} % of its firings`);
   return parts.join(" · ");
 }
 

@@ -38,8 +38,10 @@ export function drawGround(context, roll, geometry, colours, ratio) {
   context.fillRect(0, 0, width, height);
   context.fillStyle = colours.text;
   for (let pitch = low; pitch <= high; pitch += 1) {
-    if (isBlackKey(pitch)) withAlpha(context, 0.055, () => context.fillRect(GUTTER, geometry.yOf(pitch), right - GUTTER, row));
-    if (pitch % 12 === 0) withAlpha(context, 0.16, () => horizontal(context, geometry.yOf(pitch - 1), GUTTER, right, ratio));
+    if (isBlackKey(pitch))
+      withAlpha(context, 0.055, () => context.fillRect(GUTTER, geometry.yOf(pitch), right - GUTTER, row));
+    if (pitch % 12 === 0)
+      withAlpha(context, 0.16, () => horizontal(context, geometry.yOf(pitch - 1), GUTTER, right, ratio));
   }
   drawBeats(context, roll, geometry, bottom, ratio);
   drawBars(context, roll, geometry, colours, bottom, ratio);
@@ -93,7 +95,7 @@ export function drawNotes(context, view) {
     const box = geometry.box(notes, i);
     if (box.x > geometry.width || box.x + box.width < GUTTER) continue;
     const value = values ? values[i] : 0;
-    context.globalAlpha = dimmed && dimmed(i) ? 0.22 : 1;
+    context.globalAlpha = dimmed?.(i) ? 0.22 : 1;
     rounded(context, box);
     if (value > 0) {
       context.fillStyle = colourOf(value / maxValue, colours.theme);
@@ -131,7 +133,8 @@ export function drawKeyboard(context, geometry, colours, ratio) {
   for (let pitch = low; pitch <= high; pitch += 1) {
     const y = geometry.yOf(pitch);
     if (isBlackKey(pitch)) withAlpha(context, 0.62, () => context.fillRect(left, y, 8, row));
-    else if (pitch % 12 === 0 || pitch % 12 === 5) withAlpha(context, 0.28, () => horizontal(context, y + row, left, GUTTER, ratio));
+    else if (pitch % 12 === 0 || pitch % 12 === 5)
+      withAlpha(context, 0.28, () => horizontal(context, y + row, left, GUTTER, ratio));
   }
   withAlpha(context, 0.35, () => vertical(context, GUTTER, RULER, geometry.yOf(low - 1), ratio));
   context.fillStyle = colours.muted;
@@ -175,7 +178,7 @@ function outline(context, box, grow, colour, width) {
 function drawSounding(context, { roll, geometry, colours, playhead, dimmed }) {
   const { onset, duration } = roll.notes;
   for (let i = 0; i < onset.length; i += 1) {
-    if (onset[i] > playhead || onset[i] + Math.max(duration[i], 1) <= playhead || (dimmed && dimmed(i))) continue;
+    if (onset[i] > playhead || onset[i] + Math.max(duration[i], 1) <= playhead || dimmed?.(i)) continue;
     outline(context, geometry.box(roll.notes, i), 0.5, colours.text, 1.75);
   }
 }

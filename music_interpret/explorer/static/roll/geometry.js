@@ -56,6 +56,11 @@ export class Geometry {
     const to = Math.min(notes.onset[i] + Math.max(notes.duration[i], 1), this.start + this.steps);
     const x = this.xOf(from);
     const height = Math.max(this.row - 1, Math.min(this.row, 3));
-    return { x, y: this.yOf(notes.pitch[i]) + (this.row - height) / 2, width: Math.max((to - from) * this.step - 1, 2), height };
+    return {
+      x,
+      y: this.yOf(notes.pitch[i]) + (this.row - height) / 2,
+      width: Math.max((to - from) * this.step - 1, 2),
+      height,
+    };
   }
 }

@@ -3,7 +3,7 @@
 import { laneColour, onThemeChange, palette, themeOf } from "./colours.js";
 import { drawGround, drawKeyboard, drawNotes, drawOver } from "./drawing.js";
 import { make } from "./elements.js";
-import { GUTTER, Geometry, RULER } from "./geometry.js";
+import { Geometry, GUTTER, RULER } from "./geometry.js";
 import { handleKey } from "./keyboard.js";
 import { followed } from "./player.js";
 import { adoptStyle } from "./style.js";

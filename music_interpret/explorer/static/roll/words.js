@@ -2,7 +2,15 @@
 
 const NAMES = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"];
 const BLACK = [1, 3, 6, 8, 10];
-const FRACTIONS = [[1 / 4, "¼"], [1 / 3, "⅓"], [1 / 2, "½"], [2 / 3, "⅔"], [3 / 4, "¾"], [1 / 6, "⅙"], [5 / 6, "⅚"]];
+const FRACTIONS = [
+  [1 / 4, "¼"],
+  [1 / 3, "⅓"],
+  [1 / 2, "½"],
+  [2 / 3, "⅔"],
+  [3 / 4, "¾"],
+  [1 / 6, "⅙"],
+  [5 / 6, "⅚"],
+];
 
 // C4 is middle C, MIDI note 60; black keys are called as in the names of latents.
 export function pitchName(pitch) {
@@ -54,7 +62,8 @@ export function rollWords(roll, values) {
   const n = roll.notes.onset.length;
   const { bar: first } = placeOf(roll, roll.start);
   const { bar: last } = placeOf(roll, Math.max(roll.end - 1, roll.start));
-  const bars = first === null ? "" : first === last ? `, bar ${Math.max(first, 0)}` : `, bars ${Math.max(first, 0)} to ${last}`;
+  const bars =
+    first === null ? "" : first === last ? `, bar ${Math.max(first, 0)}` : `, bars ${Math.max(first, 0)} to ${last}`;
   const head = `Piano roll of ${roll.name}${bars}: ${n} ${n === 1 ? "note" : "notes"}`;
   if (!values) return head;
   let strongest = -1;

@@ -28,14 +28,31 @@ export class NotePanel {
 
   show(token, note) {
     if (token === null || token === undefined || !this.song.tokens[token]) {
-      fill(this.element, h("h2", {}, "A note's latents"), h("p", { class: "muted" }, "Point at a note to see which latents it fires most; click to keep it. With the keyboard: focus the roll, ← and →, Enter."));
+      fill(
+        this.element,
+        h("h2", {}, "A note's latents"),
+        h(
+          "p",
+          { class: "muted" },
+          "Point at a note to see which latents it fires most; click to keep it. With the keyboard: focus the roll, ← and →, Enter.",
+        ),
+      );
       return;
     }
     const found = this.song.strongest.latents[token];
     const values = this.song.strongest.values[token];
-    fill(this.element, h("h2", {}, note === null ? `Token ${token}` : this.words(note)),
+    fill(
+      this.element,
+      h("h2", {}, note === null ? `Token ${token}` : this.words(note)),
       h("p", { class: "muted small" }, this.song.tokens[token]),
-      found.length ? h("ol", { class: "strongest" }, found.map((latent, i) => this.row(latent, values[i]))) : h("p", { class: "muted" }, "No latent fires on it."));
+      found.length
+        ? h(
+            "ol",
+            { class: "strongest" },
+            found.map((latent, i) => this.row(latent, values[i])),
+          )
+        : h("p", { class: "muted" }, "No latent fires on it."),
+    );
   }
 
   words(note) {
@@ -49,14 +66,43 @@ export class NotePanel {
     const i = latents.place.get(latent);
     const on = this.does.tracks().includes(latent);
     const name = latents.label[i] ? `“${latents.label[i]}”` : latents.name[i];
-    const button = h("button", { type: "button", class: "quiet small", "aria-pressed": String(on), "aria-label": `${on ? "Remove" : "Add"} track of latent ${latent}`, onclick: () => {
-      this.does.onTrack(latent);
-      const now = this.does.tracks().includes(latent);
-      button.setAttribute("aria-pressed", String(now));
-      button.textContent = now ? "− track" : "+ track";
-    } }, on ? "− track" : "+ track");
-    return h("li", {},
-      h("a", { href: `/feature/${latent}` }, dot(latents.groupOf(i)), h("span", { class: "number" }, ` ${latent} `), h("span", { class: name ? null : "muted" }, name ?? "no name")),
-      h("span", { class: "strongest-value" }, bar(value / (latents.max[i] || 1)), h("span", { class: "number muted small", title: `its largest anywhere is ${fixed(latents.max[i])}` }, fixed(value)), button));
+    const button = h(
+      "button",
+      {
+        type: "button",
+        class: "quiet small",
+        "aria-pressed": String(on),
+        "aria-label": `${on ? "Remove" : "Add"} track of latent ${latent}`,
+        onclick: () => {
+          this.does.onTrack(latent);
+          const now = this.does.tracks().includes(latent);
+          button.setAttribute("aria-pressed", String(now));
+          button.textContent = now ? "− track" : "+ track";
+        },
+      },
+      on ? "− track" : "+ track",
+    );
+    return h(
+      "li",
+      {},
+      h(
+        "a",
+        { href: `/feature/${latent}` },
+        dot(latents.groupOf(i)),
+        h("span", { class: "number" }, ` ${latent} `),
+        h("span", { class: name ? null : "muted" }, name ?? "no name"),
+      ),
+      h(
+        "span",
+        { class: "strongest-value" },
+        bar(value / (latents.max[i] || 1)),
+        h(
+          "span",
+          { class: "number muted small", title: `its largest anywhere is ${fixed(latents.max[i])}` },
+          fixed(value),
+        ),
+        button,
+      ),
+    );
   }
 }

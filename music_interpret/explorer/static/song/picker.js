@@ -8,7 +8,17 @@ const SHOWN = 60;
 const KEPT = ["tracks", "concepts", "latent", "zoom"]; // what makes sense in another piece too
 
 export function songPicker(songs, current) {
-  const field = h("input", { type: "search", id: "songs", role: "combobox", "aria-expanded": "false", "aria-controls": "song-list", "aria-autocomplete": "list", placeholder: `Another of ${whole(songs.song.length)} pieces …`, autocomplete: "off", spellcheck: "false" });
+  const field = h("input", {
+    type: "search",
+    id: "songs",
+    role: "combobox",
+    "aria-expanded": "false",
+    "aria-controls": "song-list",
+    "aria-autocomplete": "list",
+    placeholder: `Another of ${whole(songs.song.length)} pieces …`,
+    autocomplete: "off",
+    spellcheck: "false",
+  });
   const list = h("ul", { id: "song-list", role: "listbox", "aria-label": "Pieces", hidden: true });
   let found = [];
   let at = -1;
@@ -18,11 +28,34 @@ export function songPicker(songs, current) {
   };
   const show = () => {
     const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
-    found = songs.song.map((_, i) => i).filter((i) => words.every((word) => `${songs.name[i]} ${songs.split[i]}`.toLowerCase().includes(word)));
+    found = songs.song
+      .map((_, i) => i)
+      .filter((i) => words.every((word) => `${songs.name[i]} ${songs.split[i]}`.toLowerCase().includes(word)));
     at = -1;
-    fill(list, found.slice(0, SHOWN).map((i, place) => h("li", { role: "option", id: `song-option-${place}`, "aria-selected": "false", class: songs.song[i] === current ? "current" : null, onpointerdown: (event) => (event.preventDefault(), open(i)) }, h("span", {}, songs.name[i]), h("small", { class: "muted" }, `${songs.split[i]}, ${whole(songs.notes[i])} notes`))),
-      found.length > SHOWN ? h("li", { class: "muted small" }, `and ${whole(found.length - SHOWN)} more; type to search`) : null,
-      found.length ? null : h("li", { class: "muted small" }, "No piece is called so."));
+    fill(
+      list,
+      found.slice(0, SHOWN).map((i, place) =>
+        h(
+          "li",
+          {
+            role: "option",
+            id: `song-option-${place}`,
+            "aria-selected": "false",
+            class: songs.song[i] === current ? "current" : null,
+            onpointerdown: (event) => {
+              event.preventDefault();
+              open(i);
+            },
+          },
+          h("span", {}, songs.name[i]),
+          h("small", { class: "muted" }, `${songs.split[i]}, ${whole(songs.notes[i])} notes`),
+        ),
+      ),
+      found.length > SHOWN
+        ? h("li", { class: "muted small" }, `and ${whole(found.length - SHOWN)} more; type to search`)
+        : null,
+      found.length ? null : h("li", { class: "muted small" }, "No piece is called so."),
+    );
     toggle(true);
   };
   const toggle = (on) => {
@@ -34,7 +67,7 @@ export function songPicker(songs, current) {
     const n = Math.min(found.length, SHOWN);
     if (!n) return;
     at = (at + by + n) % n;
-    [...list.children].forEach((item, i) => item.setAttribute("aria-selected", String(i === at)));
+    for (const [i, item] of [...list.children].entries()) item.setAttribute("aria-selected", String(i === at));
     list.children[at].scrollIntoView({ block: "nearest" });
     field.setAttribute("aria-activedescendant", `song-option-${at}`);
   };
@@ -52,5 +85,11 @@ export function songPicker(songs, current) {
       toggle(false);
     }
   });
-  return h("div", { class: "picker" }, h("label", { for: "songs", class: "out-of-sight" }, "Choose another piece"), field, list);
+  return h(
+    "div",
+    { class: "picker" },
+    h("label", { for: "songs", class: "out-of-sight" }, "Choose another piece"),
+    field,
+    list,
+  );
 }

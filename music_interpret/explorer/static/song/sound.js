@@ -9,14 +9,34 @@ export class Sound {
     this.piece = roll;
     this.seconds = (roll.end - roll.start) * roll.seconds_per_step;
     this.audio = h("audio", { src: sound, preload: "none" });
-    this.button = h("button", { type: "button", class: "button play", "aria-pressed": "false", onclick: () => this.toggle() }, "▶ Play");
-    this.place = h("input", { type: "range", min: 0, max: this.seconds.toFixed(2), step: "any", value: 0, "aria-label": "Place in the piece" });
+    this.button = h(
+      "button",
+      { type: "button", class: "button play", "aria-pressed": "false", onclick: () => this.toggle() },
+      "▶ Play",
+    );
+    this.place = h("input", {
+      type: "range",
+      min: 0,
+      max: this.seconds.toFixed(2),
+      step: "any",
+      value: 0,
+      "aria-label": "Place in the piece",
+    });
     this.time = h("span", { class: "number muted small" }, `0:00 / ${clock(this.seconds)}`);
     this.said = h("span", { class: "small failed", role: "status" });
     this.place.addEventListener("input", () => this.seekSeconds(Number(this.place.value)));
-    for (const name of ["play", "pause", "ended", "timeupdate", "seeked", "waiting", "playing"]) this.audio.addEventListener(name, () => this.show());
+    for (const name of ["play", "pause", "ended", "timeupdate", "seeked", "waiting", "playing"])
+      this.audio.addEventListener(name, () => this.show());
     this.audio.addEventListener("error", () => (this.said.textContent = "This piece cannot be played."));
-    this.element = h("div", { class: "sound", role: "group", "aria-label": "Sound" }, this.button, this.place, this.time, this.said, this.audio);
+    this.element = h(
+      "div",
+      { class: "sound", role: "group", "aria-label": "Sound" },
+      this.button,
+      this.place,
+      this.time,
+      this.said,
+      this.audio,
+    );
   }
 
   get playing() {

@@ -39,33 +39,100 @@ export class Strips {
 
   show(tracks, strips, focused) {
     this.element.removeAttribute("aria-busy");
-    this.rows = [...tracks.filter(Boolean).map((track) => this.track(track, track.latent === focused)), ...strips.map((strip) => this.strip(strip))];
-    fill(this.element, this.rows.map((row) => row.element));
+    this.rows = [
+      ...tracks.filter(Boolean).map((track) => this.track(track, track.latent === focused)),
+      ...strips.map((strip) => this.strip(strip)),
+    ];
+    fill(
+      this.element,
+      this.rows.map((row) => row.element),
+    );
     this.draw();
   }
 
   track(track, focused) {
     const { latents } = this.does;
     const i = latents.place.get(track.latent);
-    const name = latents.label[i] ? `“${latents.label[i]}”` : track.name ?? "no name";
+    const name = latents.label[i] ? `“${latents.label[i]}”` : (track.name ?? "no name");
     const { token } = this.song.roll.notes;
     const firing = this.order.filter((note) => track.values[token[note]] > 0);
     track.order = firing.sort((a, b) => track.values[token[a]] - track.values[token[b]]);
     const here = h("span", { class: "here number" });
-    const choose = h("input", { type: "radio", name: "focused", checked: focused, id: `track-${track.latent}`, onchange: () => this.does.onFocus(track.latent) });
-    const head = h("div", { class: "strip-head" }, h("label", { for: `track-${track.latent}`, title: "colour the notes by this latent" }, choose, " colour"), dot(latents.groupOf(i)),
-      h("a", { href: `/feature/${track.latent}` }, h("span", { class: "number" }, `${track.latent} `), name), here,
-      h("button", { type: "button", class: "icon", "aria-label": `Remove track of latent ${track.latent}`, title: "Remove", onclick: () => this.does.onRemoveTrack(track.latent) }, "×"));
-    return this.made(head, `Track of latent ${track.latent} along the piece`, TRACK, here, (token) => (track.values[token] ? fixed(track.values[token]) : "off"), (context, width) => this.drawTrack(context, width, track), "track");
+    const choose = h("input", {
+      type: "radio",
+      name: "focused",
+      checked: focused,
+      id: `track-${track.latent}`,
+      onchange: () => this.does.onFocus(track.latent),
+    });
+    const head = h(
+      "div",
+      { class: "strip-head" },
+      h("label", { for: `track-${track.latent}`, title: "colour the notes by this latent" }, choose, " colour"),
+      dot(latents.groupOf(i)),
+      h("a", { href: `/feature/${track.latent}` }, h("span", { class: "number" }, `${track.latent} `), name),
+      here,
+      h(
+        "button",
+        {
+          type: "button",
+          class: "icon",
+          "aria-label": `Remove track of latent ${track.latent}`,
+          title: "Remove",
+          onclick: () => this.does.onRemoveTrack(track.latent),
+        },
+        "×",
+      ),
+    );
+    return this.made(
+      head,
+      `Track of latent ${track.latent} along the piece`,
+      TRACK,
+      here,
+      (token) => (track.values[token] ? fixed(track.values[token]) : "off"),
+      (context, width) => this.drawTrack(context, width, track),
+      "track",
+    );
   }
 
   strip(strip) {
     const here = h("span", { class: "here" });
-    const used = [...new Set(this.song.roll.notes.token.map((token) => strip.codes[token]))].filter((code) => code > 0).sort((a, b) => a - b);
+    const used = [...new Set(this.song.roll.notes.token.map((token) => strip.codes[token]))]
+      .filter((code) => code > 0)
+      .sort((a, b) => a - b);
     const place = new Map(used.map((code, i) => [code, i]));
-    const keys = h("span", { class: "strip-key" }, used.map((code) => h("span", {}, h("i", { "data-colour": place.get(code) }), strip.words[code])));
-    const head = h("div", { class: "strip-head" }, h("strong", {}, strip.name), here, h("button", { type: "button", class: "icon", "aria-label": `Remove ${strip.name}`, title: "Remove", onclick: () => this.does.onRemoveConcept(strip.name) }, "×"), keys);
-    return this.made(head, `${strip.name} along the piece`, STRIP, here, (token) => strip.words[strip.codes[token]] || "–", (context, width) => this.drawStrip(context, width, strip, place, keys), "concept");
+    const keys = h(
+      "span",
+      { class: "strip-key" },
+      used.map((code) => h("span", {}, h("i", { "data-colour": place.get(code) }), strip.words[code])),
+    );
+    const head = h(
+      "div",
+      { class: "strip-head" },
+      h("strong", {}, strip.name),
+      here,
+      h(
+        "button",
+        {
+          type: "button",
+          class: "icon",
+          "aria-label": `Remove ${strip.name}`,
+          title: "Remove",
+          onclick: () => this.does.onRemoveConcept(strip.name),
+        },
+        "×",
+      ),
+      keys,
+    );
+    return this.made(
+      head,
+      `${strip.name} along the piece`,
+      STRIP,
+      here,
+      (token) => strip.words[strip.codes[token]] || "–",
+      (context, width) => this.drawStrip(context, width, strip, place, keys),
+      "concept",
+    );
   }
 
   made(head, label, height, here, say, draw, kind) {
@@ -80,7 +147,10 @@ export class Strips {
 
   noteAt(x) {
     const { onset, duration } = this.song.roll.notes;
-    return this.order.find((note) => this.roll.xOf(onset[note]) <= x && this.roll.xOf(onset[note] + duration[note]) > x) ?? null;
+    return (
+      this.order.find((note) => this.roll.xOf(onset[note]) <= x && this.roll.xOf(onset[note] + duration[note]) > x) ??
+      null
+    );
   }
 
   /** Say each row's value at a note. */
@@ -165,5 +235,7 @@ export class Strips {
 function shade(colours, i) {
   const colour = colours[i % colours.length];
   const times = Math.floor(i / colours.length);
-  return times === 0 ? colour : `color-mix(in srgb, ${colour} ${times === 1 ? 55 : 30}%, ${isDark() ? "#ffffff" : "#000000"})`;
+  return times === 0
+    ? colour
+    : `color-mix(in srgb, ${colour} ${times === 1 ? 55 : 30}%, ${isDark() ? "#ffffff" : "#000000"})`;
 }
