@@ -1,10 +1,13 @@
 // A person's own label, note and star of a latent: kept as they are typed, and it says whether they are.
 
 import { forget, get, send } from "./api.js";
-import { h, quiet } from "./dom.js";
 import { help } from "./help.js";
+import { h, quiet } from "./views/dom.js";
+
+/** @import { Own } from "./types" */
 
 export class OwnLabel {
+  /** @param {number} latent @param {Own} own */
   constructor(latent, own) {
     this.latent = latent;
     this.kept = { ...own };
@@ -26,6 +29,7 @@ export class OwnLabel {
       title: "Star (s)",
     });
     this.said = h("span", { class: "muted small", role: "status" });
+    /** @type {Promise<void>} */
     this.waits = Promise.resolve();
     const later = quiet(() => this.save(), 500);
     for (const field of [this.label, this.note]) {
@@ -52,6 +56,7 @@ export class OwnLabel {
     );
   }
 
+  /** @returns {Own} */
   values() {
     return {
       label: this.label.value.trim(),
@@ -91,11 +96,13 @@ export class OwnLabel {
     return this.waits;
   }
 
+  /** @param {string} text */
   say(text) {
     this.said.className = "muted small";
     this.said.replaceChildren(text);
   }
 
+  /** @param {Error} error */
   fail(error) {
     this.said.className = "small failed";
     this.said.replaceChildren(
@@ -110,7 +117,7 @@ export class OwnLabel {
   }
 }
 
-/** The list of latents that the page has already read learns of it. */
+/** The list of latents that the page has already read learns of it. @param {number} latent @param {Own} own */
 async function remember(latent, own) {
   try {
     const columns = await get("/api/latents");

@@ -1,13 +1,17 @@
 // A piece of one's own: drop a file, the model and the autoencoder run on it, and its song page opens.
 
 import { go } from "../address.js";
-import { forget, get, sendFile } from "../api.js";
-import { announce, fill, h } from "../dom.js";
-import { whole } from "../words.js";
+import { announce } from "../announce.js";
+import { forget, get, messageOf, sendFile } from "../api.js";
+import { fill, h } from "../views/dom.js";
+import { whole } from "../views/words.js";
+
+/** @import { Shown, Visit } from "../types" */
 
 const KINDS = ".mid,.midi,.musicxml,.mxl,.xml,.abc,.krn";
 
-export async function show(main) {
+/** @param {HTMLElement} main @param {Visit} visit @returns {Promise<Shown>} */
+export async function show(main, { signal }) {
   const field = h("input", { type: "file", id: "file", accept: KINDS, class: "out-of-sight" });
   const said = h("div", { class: "said", role: "status" });
   const progress = h("progress", { max: 1, hidden: true, "aria-label": "Sending the file" });
@@ -25,6 +29,7 @@ export async function show(main) {
   const list = h("div", {});
   let busy = false;
 
+  /** @param {File | undefined} file */
   async function take(file) {
     if (busy || !file) return;
     busy = true;
@@ -48,11 +53,11 @@ export async function show(main) {
         h("p", {}, answer.cut),
         h("a", { class: "button", href: `/song/${answer.song}` }, `Open ${answer.name}`),
       );
-      said.querySelector("a").focus();
+      said.querySelector("a")?.focus();
       await pieces();
     } catch (error) {
       said.className = "said failed";
-      fill(said, h("p", { role: "alert" }, error.message));
+      fill(said, h("p", { role: "alert" }, messageOf(error)));
     } finally {
       busy = false;
       field.value = "";
@@ -84,25 +89,25 @@ export async function show(main) {
     );
   }
 
-  field.addEventListener("change", () => take(field.files[0]));
+  field.addEventListener("change", () => take(field.files?.[0]));
+  /** @param {DragEvent} event */
   const over = (event) => {
     if (![...(event.dataTransfer?.types ?? [])].includes("Files")) return;
     event.preventDefault();
     zone.classList.toggle("over", event.type === "dragover");
   };
+  /** @param {DragEvent} event */
   const drop = (event) => {
     event.preventDefault();
     zone.classList.remove("over");
-    if (event.dataTransfer.files.length > 1) announce("One file at a time; the first is taken.");
-    take(event.dataTransfer.files[0]);
+    const files = event.dataTransfer?.files ?? [];
+    if (files.length > 1) announce("One file at a time; the first is taken.");
+    take(files[0]);
   };
   // Anywhere on the page will do; beside the zone the browser would open the file instead.
-  const listeners = [
-    ["dragover", over],
-    ["dragleave", over],
-    ["drop", drop],
-  ];
-  for (const [name, work] of listeners) document.addEventListener(name, work);
+  document.addEventListener("dragover", over, { signal });
+  document.addEventListener("dragleave", over, { signal });
+  document.addEventListener("drop", drop, { signal });
 
   fill(
     main,
@@ -123,10 +128,5 @@ export async function show(main) {
     ),
   );
   await pieces();
-  return {
-    title: "Your music",
-    destroy: () => {
-      for (const [name, work] of listeners) document.removeEventListener(name, work);
-    },
-  };
+  return { title: "Your music" };
 }

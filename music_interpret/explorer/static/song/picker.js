@@ -1,12 +1,15 @@
 // Choose another piece: a field that searches names, with a list under it.
 
 import { go, params, queryOf } from "../address.js";
-import { fill, h } from "../dom.js";
-import { whole } from "../words.js";
+import { fill, h } from "../views/dom.js";
+import { searched, whole } from "../views/words.js";
+
+/** @import { Songs } from "../types" */
 
 const SHOWN = 60;
 const KEPT = ["tracks", "concepts", "latent", "zoom"]; // what makes sense in another piece too
 
+/** @param {Songs} songs @param {string} current */
 export function songPicker(songs, current) {
   const field = h("input", {
     type: "search",
@@ -20,17 +23,17 @@ export function songPicker(songs, current) {
     spellcheck: "false",
   });
   const list = h("ul", { id: "song-list", role: "listbox", "aria-label": "Pieces", hidden: true });
+  /** @type {number[]} */
   let found = [];
   let at = -1;
+  /** @param {number} place */
   const open = (place) => {
     const query = params();
     go(`/song/${songs.song[place]}${queryOf(Object.fromEntries(KEPT.map((key) => [key, query.get(key)])))}`);
   };
   const show = () => {
-    const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
-    found = songs.song
-      .map((_, i) => i)
-      .filter((i) => words.every((word) => `${songs.name[i]} ${songs.split[i]}`.toLowerCase().includes(word)));
+    const fits = searched(field.value);
+    found = [...songs.song.keys()].filter((i) => fits(`${songs.name[i]} ${songs.split[i]}`));
     at = -1;
     fill(
       list,
@@ -58,11 +61,13 @@ export function songPicker(songs, current) {
     );
     toggle(true);
   };
+  /** @param {boolean} on */
   const toggle = (on) => {
     list.hidden = !on;
     field.setAttribute("aria-expanded", String(on));
     if (!on) field.removeAttribute("aria-activedescendant");
   };
+  /** @param {number} by */
   const move = (by) => {
     const n = Math.min(found.length, SHOWN);
     if (!n) return;

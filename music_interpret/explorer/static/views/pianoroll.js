@@ -5,7 +5,8 @@
 // --mi-text, --mi-muted, --mi-line, --mi-panel and --mi-accent where the page has them.
 
 export { excerptCard } from "./roll/card.js";
-export { colourOf, legend } from "./roll/colours.js";
+export { colourOf } from "./roll/colours.js";
+export { legend } from "./roll/legend.js";
 export { playAlone, stopPlaying } from "./roll/player.js";
 export { PianoRoll } from "./roll/roll.js";
-export { pitchName, placeOf } from "./roll/words.js";
+export { pitchName, placeWords } from "./roll/words.js";
