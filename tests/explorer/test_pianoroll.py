@@ -291,6 +291,8 @@ def test_nothing_is_left_after_destroy(drawn):
 
 
 def test_the_key_to_the_colours(modules):
-    modules.evaluate("async () => { const m = await import('/static/views/pianoroll.js'); document.body.append(m.legend(3.1)); }")
+    modules.evaluate(
+        "async () => { const m = await import('/static/views/pianoroll.js'); document.body.append(m.legend(3.1)); }"
+    )
     assert modules.locator(".mi-legend").text_content() == "off03.10activation"
     assert "gradient" in modules.locator(".mi-legend-scale").evaluate("(e) => getComputedStyle(e).backgroundImage")

@@ -57,7 +57,11 @@ function latent(feature) {
     feature.live && [
       latentFacts(feature.statistics, help),
       feature.examples.map((group) => examples(feature, group)),
-      folded("When it fires", () => [hint(firingsInWords(feature.statistics)), firesWhen(feature.fires_when, help)]),
+      folded("When it fires", () => [
+        hint(firingsInWords(feature.statistics)),
+        feature.fires_when.slice(0, 1).map((first) => hint(first.help)),
+        firesWhen(feature.fires_when, help),
+      ]),
       folded("What it does to the next token", () => [hint(run.help.effects), effectFields(feature.effects)]),
       folded("Latents near it", () => nearest(feature.nearest, linkOf, help)),
     ],

@@ -120,7 +120,8 @@ export class LatentTable {
     const { latents } = this;
     const { words, named } = nameOf(latents.name[i], latents.rule[i], latents.live(i));
     const own = latents.label[i];
-    const name = own ? h("span", { class: "own-label" }, `“${own}”`) : named ? words : h("em", {}, words);
+    const nameless = h("em", {}, latents.rule[i] ? `nearest: ${latents.rule[i]}` : words);
+    const name = own ? h("span", { class: "own-label" }, `“${own}”`) : named ? words : nameless;
     const group = latents.groupOf(i) ?? NO_NAME;
     /** @type {Record<string, Child>} */
     const cells = {
