@@ -49,7 +49,7 @@ export function go(to, { replace = false } = {}) {
 }
 
 /** Remember in this step of the history how far down the page is. */
-export function keepScroll() {
+function keepScroll() {
   history.replaceState({ ...history.state, scroll: window.scrollY }, "");
 }
 

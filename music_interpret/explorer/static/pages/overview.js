@@ -12,7 +12,7 @@ import { Scatter } from "../scatter.js";
 import { LatentTable } from "../table.js";
 import { fill, h } from "../views/dom.js";
 import { nameOf } from "../views/name.js";
-import { fixed, oneIn, whole } from "../views/words.js";
+import { number, oneIn, whole } from "../views/words.js";
 
 /** @import { Changes, Shown, Step, Visit } from "../types" */
 
@@ -144,7 +144,7 @@ function latentTip({ latent, label, name, rule, density, max }, i) {
   return [
     h("strong", {}, `Latent ${latent[i]}`),
     h("span", {}, label[i] ?? nameOf(name[i], rule[i], density[i] > 0).words),
-    h("span", { class: "muted" }, `fires on ${oneIn(density[i])}, at most ${fixed(max[i])}`),
+    h("span", { class: "muted" }, `fires on ${oneIn(density[i])}, at most ${number(max[i])}`),
   ];
 }
 

@@ -18,7 +18,7 @@ const shown = {
  * @param {string} name of what it explains.
  * @param {string} text what it says.
  */
-export function helpButton(name, text) {
+function helpButton(name, text) {
   const button = h(
     "button",
     { type: "button", class: "help", "aria-label": `What is ${name}?`, "aria-expanded": "false" },

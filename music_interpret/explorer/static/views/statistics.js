@@ -1,7 +1,7 @@
 // How a latent fires over the whole set, in numbers and in words.
 
 import { h } from "./dom.js";
-import { counted, fixed, oneIn, percent, whole } from "./words.js";
+import { counted, number, oneIn, percent, whole } from "./words.js";
 
 /** @import { Statistics } from "./shapes" */
 /** @import { Help } from "./types" */
@@ -15,19 +15,19 @@ export function latentFacts({ density, max, mean, n_songs }, help) {
     "dl",
     { class: "facts" },
     fact("fires on", "density", percent(density), oneIn(density)),
-    fact("at most", "max", fixed(max)),
-    fact("on average", "mean", fixed(mean)),
+    fact("at most", "max", number(max)),
+    fact("on average", "mean", number(mean)),
     fact("in", null, whole(n_songs), n_songs === 1 ? "song" : "songs"),
   );
 }
 
 /** @param {Statistics} statistics */
 export function firingsInWords({ n_firings, n_tokens, quantiles }) {
-  const median = quantiles.find(([share]) => share === 0.5)?.[1];
-  return `${counted(n_firings, "firing")} in ${counted(n_tokens, "token")}; half of them above ${fixed(median)}.`;
+  const median = quantiles.find(([share]) => share === 0.5)?.[1] ?? null;
+  return `${counted(n_firings, "firing")} in ${counted(n_tokens, "token")}; half of them above ${number(median)}.`;
 }
 
 /** @param {Statistics} statistics */
 export function statisticsInWords({ density, max, n_songs }) {
-  return `fires on ${percent(density)} of tokens, in ${counted(n_songs, "song")}; at most ${fixed(max)}`;
+  return `fires on ${percent(density)} of tokens, in ${counted(n_songs, "song")}; at most ${number(max)}`;
 }
