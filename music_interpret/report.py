@@ -132,7 +132,7 @@ def page_of(data: dict[str, Any]) -> str:
     values = {
         "policy": policy,
         "title": escape(f"Features of {data['run']['run']}"),
-        "style": bundle.script_text(bundle.static("report.css")),
+        "style": bundle.script_text(bundle.static("views/style.css") + bundle.static("report.css")),
         "data": bundle.script_json(data),
         "script": script,
     }

@@ -62,7 +62,7 @@ def test_the_default_of_the_entry_stays(modules):
     assert bundle.joined("entry.js").endswith("export default { c };\n")
 
 
-@pytest.mark.parametrize("entry", ["pianoroll.js", "report.js", "widget.js"])
+@pytest.mark.parametrize("entry", ["views/pianoroll.js", "report.js", "widget.js"])
 def test_ours_are_joined(entry):
     text = bundle.script_text(bundle.joined(entry))
     assert "class PianoRoll" in text and "http" not in text.replace("http://www.w3.org/2000/svg", "")

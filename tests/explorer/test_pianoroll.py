@@ -65,7 +65,7 @@ def drawn(modules, until):
 
 
 DRAW = """async ([excerpt, box]) => {
-    window.M ??= await import("/static/pianoroll.js");
+    window.M ??= await import("/static/views/pianoroll.js");
     window.told = [];
     const place = document.createElement("div");
     for (const part of box.split(";")) place.style.setProperty(...part.split(":").map((word) => word.trim()));
@@ -137,7 +137,7 @@ def test_colours_follow_values(drawn, until):
 def test_stronger_is_further_from_the_ground_for_every_eye(modules, theme):
     """Lightness alone orders the colours, so they can be told without seeing hue."""
     code = """async ([shares, theme]) => {
-        const { colourOf } = await import("/static/pianoroll.js");
+        const { colourOf } = await import("/static/views/pianoroll.js");
         return shares.map((share) => colourOf(share, theme));
     }"""
     found = modules.evaluate(code, [np.linspace(0, 1, 21).tolist(), theme])
@@ -232,7 +232,7 @@ def test_a_long_piece_scrolls_and_draws_only_what_is_seen(drawn, until):
 
 
 CARD = """async (excerpt) => {
-    window.M ??= await import("/static/pianoroll.js");
+    window.M ??= await import("/static/views/pianoroll.js");
     document.body.replaceChildren(...[1, 2].map(() => M.excerptCard(excerpt, { songUrl: () => "#song" })));
 }"""
 
@@ -291,6 +291,8 @@ def test_nothing_is_left_after_destroy(drawn):
 
 
 def test_the_key_to_the_colours(modules):
-    modules.evaluate("async () => { const m = await import('/static/pianoroll.js'); m.legend(document.body, 3.1); }")
+    modules.evaluate(
+        "async () => { const m = await import('/static/views/pianoroll.js'); document.body.append(m.legend(3.1)); }"
+    )
     assert modules.locator(".mi-legend").text_content() == "off03.10activation"
     assert "gradient" in modules.locator(".mi-legend-scale").evaluate("(e) => getComputedStyle(e).backgroundImage")

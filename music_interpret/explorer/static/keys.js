@@ -1,9 +1,12 @@
 // The keyboard: keys of the page that is shown, keys that hold everywhere, and a dialog that lists them.
 
-import { h } from "./dom.js";
-import { close as closeHelp } from "./help.js";
 import { go } from "./address.js";
+import { h } from "./views/dom.js";
+import { closeHelp } from "./views/help.js";
 
+/** @import { Keys, KeyWords } from "./types" */
+
+/** @type {KeyWords} */
 const EVERYWHERE = [
   ["/", "search"],
   ["g o · g s · g y · g c", "go to Overview, Song, Your music, Compare"],
@@ -11,28 +14,37 @@ const EVERYWHERE = [
   ["?", "this list"],
   ["Esc", "close, or leave a field"],
 ];
+/** @type {Record<string, string>} */
 const PLACES = { o: "/", s: "/song", y: "/yours", c: "/compare" };
+/** @type {Keys} */
 let page = {};
+/** @type {KeyWords} */
 let shown = [];
 let going = 0;
 
-/** The keys of the page: `{" ": work, j: work}`, and what they do, `[["j / k", "next, previous"]]`. */
+/** The keys of the page, and what they do. @param {Keys} [keys] @param {KeyWords} [told] */
 export function setPageKeys(keys = {}, told = []) {
   page = keys;
   shown = told;
 }
 
-const typing = (element) => element.closest?.("input:not([type=checkbox]):not([type=range]), textarea, select, [contenteditable]");
-/** Elements that use the arrow keys, Enter and Space themselves. */
+/** Elements that one types into. @param {HTMLElement} element */
+const typing = (element) =>
+  element.closest("input:not([type=checkbox]):not([type=range]), textarea, select, [contenteditable]");
+/** Elements that use the arrow keys, Enter and Space themselves. @param {HTMLElement} element */
 const busy = (element) =>
-  element.closest?.('[role="application"], [role="slider"], input, audio, canvas, [role="img"][tabindex], .scroller');
-const pressed = (element) => element.closest?.("button, a[href], summary, audio, input");
+  element.closest('[role="application"], [role="slider"], input, audio, canvas, [role="img"][tabindex], .scroller');
+/** Elements that Space presses. @param {HTMLElement} element */
+const pressed = (element) => element.closest("button, a[href], summary, audio, input");
 
+/** @param {{ search: () => void, theme: () => void }} does what "/" and "t" do. */
 export function startKeys({ search, theme }) {
+  /** @type {Keys} */
+  const everywhere = { "/": search, "?": showKeys, t: theme };
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-    const at = event.target;
-    if (event.key === "Escape") return void escape(at);
+    const at = event.target instanceof HTMLElement ? event.target : document.body;
+    if (event.key === "Escape") return void leave(at);
     if (typing(at) || document.querySelector("dialog[open]")) return;
     const arrow = event.key.startsWith("Arrow");
     if ((arrow && busy(at)) || (event.key === " " && (busy(at) || pressed(at)))) return;
@@ -42,14 +54,15 @@ export function startKeys({ search, theme }) {
       return go(PLACES[event.key]);
     }
     if (event.key === "g") going = performance.now() + 1200;
-    const work = page[event.key] ?? { "/": search, "?": showKeys, t: theme }[event.key];
+    const work = page[event.key] ?? everywhere[event.key];
     if (!work) return;
     event.preventDefault();
-    work(event);
+    work();
   });
 }
 
-function escape(at) {
+/** @param {HTMLElement} at */
+function leave(at) {
   if (closeHelp()) return;
   if (typing(at)) at.blur();
 }
@@ -57,7 +70,16 @@ function escape(at) {
 /** The dialog with all keys that do something here. */
 export function showKeys() {
   const rows = [...shown, ...EVERYWHERE].map(([keys, what]) =>
-    h("div", {}, h("dt", {}, keys.split(" ").map((key) => (key === "·" || key === "/" && keys !== "/" ? ` ${key} ` : h("kbd", {}, key)))), h("dd", {}, what)),
+    h(
+      "div",
+      {},
+      h(
+        "dt",
+        {},
+        keys.split(" ").map((key) => (key === "·" || (key === "/" && keys !== "/") ? ` ${key} ` : h("kbd", {}, key))),
+      ),
+      h("dd", {}, what),
+    ),
   );
   const dialog = h(
     "dialog",

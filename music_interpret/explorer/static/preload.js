@@ -1,15 +1,56 @@
 // Loaded first and by itself: asks at once for all modules of the page that the address names, which the browser would
 // else find one import after the other. tests/explorer/test_pages.py holds the lists against the imports.
 
-const ROLL = ["pianoroll", "roll/card", "roll/colours", "roll/drawing", "roll/elements", "roll/geometry", "roll/keyboard", "roll/player", "roll/roll", "roll/style", "roll/tip", "roll/words"];
-const OVERVIEW = ["pages/overview", "charts", "filters", "numbers", "ownfiles", "roll/colours", "roll/words", "scatter", "table"];
-const FEATURE = ["pages/feature", "charts", "examples", "naming", "own", ...ROLL];
+const ROLL = [
+  "views/pianoroll",
+  "views/roll/card",
+  "views/roll/colours",
+  "views/roll/drawing",
+  "views/roll/geometry",
+  "views/roll/keyboard",
+  "views/roll/legend",
+  "views/roll/player",
+  "views/roll/roll",
+  "views/roll/style",
+  "views/roll/tip",
+  "views/roll/words",
+];
+const LATENT = [
+  "views/bar",
+  "views/examples",
+  "views/histogram",
+  "views/later",
+  "views/name",
+  "views/statistics",
+  ...ROLL,
+];
+/** @type {Record<string, string[]>} */
 export const MODULES = {
-  overview: OVERVIEW,
-  feature: FEATURE,
-  song: ["pages/song", "song/note", "song/picker", "song/sound", "song/strips", "charts", ...ROLL],
+  overview: [
+    "pages/overview",
+    "filters",
+    "numbers",
+    "ownfiles",
+    "scatter",
+    "table",
+    "views/bar",
+    "views/name",
+    "views/run",
+  ],
+  feature: [
+    "pages/feature",
+    "own",
+    "walk",
+    "views/concepts",
+    "views/effects",
+    "views/fires",
+    "views/near",
+    "views/scores",
+    ...LATENT,
+  ],
+  song: ["pages/song", "song/adders", "song/note", "song/picker", "song/sound", "song/strips", "views/bar", ...ROLL],
   yours: ["pages/yours"],
-  compare: ["pages/compare", ...FEATURE],
+  compare: ["pages/compare", "compare/pairs", ...LATENT],
 };
 
 for (const name of new Set(MODULES[location.pathname.split("/")[1] || "overview"])) {

@@ -2,7 +2,6 @@
 
 const KEY = "music-interpret-theme";
 const system = window.matchMedia("(prefers-color-scheme: dark)");
-const listeners = new Set();
 
 function chosen() {
   try {
@@ -13,10 +12,7 @@ function chosen() {
 }
 
 function apply() {
-  const theme = chosen() ?? (system.matches ? "dark" : "light");
-  if (document.documentElement.dataset.theme === theme) return;
-  document.documentElement.dataset.theme = theme;
-  for (const work of listeners) work(theme);
+  document.documentElement.dataset.theme = chosen() ?? (system.matches ? "dark" : "light");
 }
 
 export function startTheme() {
@@ -26,19 +22,10 @@ export function startTheme() {
 
 export function toggleTheme() {
   const next = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
+  document.documentElement.dataset.theme = next;
   try {
     localStorage.setItem(KEY, next);
   } catch {
     // Without storage the choice holds for this page.
-    document.documentElement.dataset.theme = next;
-    for (const work of listeners) work(next);
-    return;
   }
-  apply();
-}
-
-/** Call after the theme changed; returns what to call to stop. */
-export function onTheme(work) {
-  listeners.add(work);
-  return () => listeners.delete(work);
 }

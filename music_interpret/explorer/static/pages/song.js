@@ -1,21 +1,29 @@
 // A whole piece: hear it, point at notes to see which latents they fire, and lay latents and concepts under it.
 
 import { go, params, queryOf, setQuery } from "../address.js";
-import { ApiError, get } from "../api.js";
-import { announce, fill, h, quiet } from "../dom.js";
+import { announce } from "../announce.js";
+import { ApiError, get, messageOf } from "../api.js";
 import { Latents } from "../latents.js";
-import { legend, PianoRoll, stopPlaying } from "../pianoroll.js";
+import { conceptAdder, trackAdder } from "../song/adders.js";
 import { NotePanel } from "../song/note.js";
 import { songPicker } from "../song/picker.js";
 import { Sound } from "../song/sound.js";
 import { Strips } from "../song/strips.js";
-import { SPLITS, whole } from "../words.js";
+import { fill, h, quiet } from "../views/dom.js";
+import { legend, PianoRoll, stopPlaying } from "../views/pianoroll.js";
+import { SPLITS, whole } from "../views/words.js";
+
+/** @import { Changes, Concept, Shown, Song, Songs, Track, Visit } from "../types" */
+/** @import { Roll } from "../views/shapes" */
 
 const ZOOMS = [12, 20, 32, 48, 72, 110];
 const USUAL = 32;
 const MOST = 12; // tracks or strips that the server draws at once
-const list = (text, limit = MOST) => [...new Set((text ?? "").split(",").filter(Boolean))].slice(0, limit);
 
+/** @param {string | null} text */
+const list = (text) => [...new Set((text ?? "").split(",").filter(Boolean))].slice(0, MOST);
+
+/** @param {HTMLElement} main @param {Visit} visit @returns {Promise<Shown | null>} */
 export async function show(main, { given, query, signal }) {
   if (!given) {
     const songs = await get("/api/songs");
@@ -24,68 +32,142 @@ export async function show(main, { given, query, signal }) {
     return null;
   }
   fill(main, h("div", { class: "waiting", "aria-hidden": "true" }));
-  const [songs, song, columns, concepts] = await Promise.all([get("/api/songs"), get(`/api/song/${given}`, signal), get("/api/latents"), get("/api/concepts")]);
-  const page = new SongPage(song, new Latents(columns), concepts, songs);
+  const [songs, song, columns, concepts] = await Promise.all([
+    get("/api/songs"),
+    get(`/api/song/${given}`, signal),
+    get("/api/latents"),
+    get("/api/concepts"),
+  ]);
+  const page = new SongPage(song, new Latents(columns), concepts, songs, Number(query.get("zoom")));
   fill(main, page.element);
-  page.start(query);
+  page.roll.drawNow();
+  page.update(query, true);
   return {
-    title: song.roll.name, update: (now) => page.update(now), destroy: () => page.destroy(),
-    keys: { " ": () => page.sound.toggle(), "+": () => page.zoom(1), "-": () => page.zoom(-1), Home: () => page.sound.seek(page.song.roll.start) },
-    told: [["Space", "play or stop"], ["← / →", "in the roll: from note to note; Enter keeps the note"], ["+ / -", "wider, narrower"]],
+    title: song.roll.name,
+    update: (now) => page.update(now),
+    destroy: () => page.destroy(),
+    keys: {
+      " ": () => page.sound.toggle(),
+      "+": () => page.zoom(1),
+      "-": () => page.zoom(-1),
+      Home: () => page.sound.seek(page.song.roll.start),
+    },
+    told: [
+      ["Space", "play or stop"],
+      ["← / →", "in the roll: from note to note; Enter keeps the note"],
+      ["+ / -", "wider, narrower"],
+    ],
   };
 }
 
 class SongPage {
-  constructor(song, latents, concepts, songs) {
-    Object.assign(this, { song, latents });
+  /**
+   * @param {Song} song
+   * @param {Latents} latents
+   * @param {Concept[]} concepts
+   * @param {Songs} songs
+   * @param {number} zoom pixels per beat that the address asks for.
+   */
+  constructor(song, latents, concepts, songs, zoom) {
+    this.song = song;
+    this.latents = latents;
+    /** Latents under the roll. @type {number[]} */
+    this.tracks = [];
+    /** Concepts under the roll. @type {string[]} */
+    this.concepts = [];
+    /** The latent whose activations colour the notes. @type {number | null} */
+    this.focused = null;
+    /** The note whose latents stay shown. @type {number | null} */
+    this.kept = null;
+    /** Tracks that were read, by latent. @type {Map<number | null, Track>} */
+    this.shown = new Map();
+    /** Counts what was asked for, so that late answers are passed over. */
+    this.turn = 0;
+    this.pixels = ZOOMS.find((pixels) => pixels === zoom) ?? USUAL;
     const { roll } = song;
     this.known = new Set(concepts.map((concept) => concept.name));
     this.noteOf = new Map(roll.notes.token.map((token, note) => [token, note]));
     this.place = h("div", { class: "song-roll" });
     this.key = h("span", { class: "legend-place" });
     this.sound = new Sound(song);
-    this.strips = new Strips(song, {
-      latents,
+    this.strips = new Strips(song, latents, {
       onFocus: (latent) => this.change({ latent }),
-      onRemoveTrack: (latent) => this.change({ tracks: this.tracks.filter((one) => one !== latent).join(","), latent: this.focused === latent ? null : params().get("latent") }),
+      onRemoveTrack: (latent) =>
+        this.change({
+          tracks: this.tracks.filter((one) => one !== latent).join(","),
+          latent: this.focused === latent ? null : params().get("latent"),
+        }),
       onRemoveConcept: (name) => this.change({ concepts: this.concepts.filter((one) => one !== name).join(",") }),
     });
-    this.panel = new NotePanel(song, latents, { tracks: () => this.tracks, onTrack: (latent) => this.toggleTrack(latent) });
-    this.element = h("article", { class: "song" }, this.head(roll, songs),
-      h("div", { class: "song-two" },
-        h("div", { class: "wider" }, h("div", { class: "row song-tools" }, this.sound.element, h("span", { class: "row zooms" }, this.zoomButton(-1, "Narrower", "−"), this.zoomButton(1, "Wider", "+")), this.key),
-          this.place, this.strips.element, h("div", { class: "row adders" }, this.trackAdder(), this.conceptAdder(concepts))),
-        h("aside", { class: "rail", "aria-label": "The note" }, this.panel.element)));
+    this.panel = new NotePanel(song, latents, {
+      tracks: () => this.tracks,
+      onTrack: (latent) => this.toggleTrack(latent),
+    });
+    this.roll = this.makeRoll();
+    const adders = [
+      trackAdder(latents.length, (latent) => this.addTrack(latent)),
+      conceptAdder(concepts, (name) => this.addConcept(name)),
+    ];
+    this.element = h(
+      "article",
+      { class: "song" },
+      this.head(roll, songs),
+      h(
+        "div",
+        { class: "song-two" },
+        h(
+          "div",
+          { class: "wider" },
+          h(
+            "div",
+            { class: "row song-tools" },
+            this.sound.element,
+            h("span", { class: "row zooms" }, this.zoomButton(-1, "Narrower", "−"), this.zoomButton(1, "Wider", "+")),
+            this.key,
+          ),
+          this.place,
+          this.strips.element,
+          h("div", { class: "row adders" }, adders),
+        ),
+        h("aside", { class: "rail", "aria-label": "The note" }, this.panel.element),
+      ),
+    );
   }
 
+  /** @param {Roll} roll @param {Songs} songs */
   head(roll, songs) {
+    const notes = `${whole(roll.notes.onset.length)} notes, ${whole(roll.tokens)} tokens`;
+    const lanes = roll.lanes.map((lane) => lane.name).join(", ");
     const estimated = roll.bars_estimated ? " Bar lines are an estimate." : "";
-    return h("header", { class: "song-head" },
-      h("div", {}, h("h1", { tabindex: "-1" }, roll.name), h("p", { class: "muted" }, `${SPLITS[roll.split] ?? roll.split}; ${whole(roll.notes.onset.length)} notes, ${whole(roll.tokens)} tokens, ${roll.lanes.map((lane) => lane.name).join(", ")}.${estimated}`)),
-      songPicker(songs, roll.song));
+    return h(
+      "header",
+      { class: "song-head" },
+      h(
+        "div",
+        {},
+        h("h1", { tabindex: "-1" }, roll.name),
+        h("p", { class: "muted" }, `${SPLITS[roll.split] ?? roll.split}; ${notes}, ${lanes}.${estimated}`),
+      ),
+      songPicker(songs, roll.song),
+    );
   }
 
-  start(query) {
-    this.pixels = ZOOMS.includes(Number(query.get("zoom"))) ? Number(query.get("zoom")) : USUAL;
-    this.build();
-    this.update(query, true);
-  }
-
-  build() {
-    const left = this.roll ? this.leftStep() : null;
-    this.roll?.destroy();
-    fill(this.place);
-    this.roll = new PianoRoll(this.place, this.song.roll, {
-      pixelsPerBeat: this.pixels, height: Math.max(260, Math.min(420, window.innerHeight - 420)),
+  makeRoll() {
+    const roll = new PianoRoll(this.place, this.song.roll, {
+      pixelsPerBeat: this.pixels,
+      height: Math.max(260, Math.min(420, window.innerHeight - 420)),
       onHover: (note) => this.point(note),
       onClick: (note) => this.keep(note),
       onSeek: (step) => this.sound.seek(step),
     });
-    this.sound.attach(this.roll);
-    this.strips.attach(this.roll);
-    this.roll.scroller.addEventListener("scroll", () => this.strips.draw());
-    this.roll.scroller.addEventListener("scroll", quiet(() => this.rememberPlace(), 300));
-    if (left !== null) this.scrollTo(left);
+    this.sound.attach(roll);
+    this.strips.attach(roll);
+    const remember = quiet(() => this.rememberPlace(), 300);
+    roll.scroller.addEventListener("scroll", () => {
+      this.strips.draw();
+      remember();
+    });
+    return roll;
   }
 
   /** Steps a pixel, from the roll's own places. */
@@ -98,6 +180,7 @@ class SongPage {
     return Math.round(this.roll.scroller.scrollLeft * this.stepsPerPixel()) + this.song.roll.start;
   }
 
+  /** @param {number} step */
   scrollTo(step) {
     this.roll.scroller.scrollLeft = (step - this.song.roll.start) / this.stepsPerPixel();
   }
@@ -107,25 +190,36 @@ class SongPage {
     setQuery({ at: this.leftStep() > this.song.roll.start ? this.leftStep() : null }, { replace: true });
   }
 
+  /** @param {number} by */
   zoom(by) {
     const next = ZOOMS[ZOOMS.indexOf(this.pixels) + by];
     if (!next) return;
     this.pixels = next;
     setQuery({ zoom: next === USUAL ? null : next }, { replace: true });
-    this.build();
+    const left = this.leftStep();
+    this.roll.destroy();
+    this.roll = this.makeRoll();
+    this.scrollTo(left);
     this.colour();
     this.roll.ring(this.kept);
   }
 
+  /** @param {number} by @param {string} title @param {string} sign */
   zoomButton(by, title, sign) {
-    return h("button", { type: "button", class: "icon", "aria-label": title, title, onclick: () => this.zoom(by) }, sign);
+    return h(
+      "button",
+      { type: "button", class: "icon", "aria-label": title, title, onclick: () => this.zoom(by) },
+      sign,
+    );
   }
 
+  /** @param {Changes} changes */
   change(changes) {
     setQuery(changes);
     this.update(params());
   }
 
+  /** @param {number} latent */
   toggleTrack(latent) {
     const on = this.tracks.includes(latent);
     const next = on ? this.tracks.filter((one) => one !== latent) : [...this.tracks, latent];
@@ -133,55 +227,77 @@ class SongPage {
     this.change({ tracks: next.join(","), latent: on ? (this.focused === latent ? null : this.focused) : latent });
   }
 
-  /** Show what the address says. */
+  /** @param {number} latent */
+  addTrack(latent) {
+    if (!this.tracks.includes(latent)) this.toggleTrack(latent);
+  }
+
+  /** @param {string} name */
+  addConcept(name) {
+    if (this.concepts.includes(name)) return;
+    this.change({ concepts: [...this.concepts, name].slice(-MOST).join(",") });
+  }
+
+  /** Show what the address says. @param {URLSearchParams} query */
   update(query, first = false) {
-    this.tracks = list(query.get("tracks")).map(Number).filter((latent) => this.latents.place.has(latent));
+    this.tracks = list(query.get("tracks"))
+      .map(Number)
+      .filter((latent) => this.latents.place.has(latent));
     this.concepts = list(query.get("concepts")).filter((name) => this.known.has(name));
     const wanted = Number(query.get("latent"));
-    this.focused = query.get("latent") && this.latents.place.has(wanted) ? wanted : this.tracks[0] ?? null;
-    this.kept = this.noteOf.get(Number(query.get("token"))) ?? null;
-    if (!query.get("token")) this.kept = null;
+    this.focused = query.get("latent") && this.latents.place.has(wanted) ? wanted : (this.tracks[0] ?? null);
+    const token = query.get("token") ? Number(query.get("token")) : null;
+    this.kept = token === null ? null : (this.noteOf.get(token) ?? null);
     this.roll.ring(this.kept);
-    this.panel.keep(this.kept, !this.noteOf.has(Number(query.get("token"))) && query.get("token") ? Number(query.get("token")) : null);
+    this.panel.keep(this.kept, token);
     if (query.get("at")) this.scrollTo(Number(query.get("at")));
-    else if (first && this.kept !== null) this.scrollTo(Math.max(0, this.song.roll.notes.onset[this.kept] - 3 * this.song.roll.resolution));
+    else if (first && this.kept !== null)
+      this.scrollTo(Math.max(0, this.song.roll.notes.onset[this.kept] - 3 * this.song.roll.resolution));
     this.fetchStrips();
   }
 
   async fetchStrips() {
     const key = this.song.roll.song;
-    const turn = (this.turn = (this.turn ?? 0) + 1);
+    const turn = ++this.turn;
     const shown = [...new Set([...(this.focused === null ? [] : [this.focused]), ...this.tracks])].slice(0, MOST);
     this.strips.wait();
     try {
       const [tracks, strips] = await Promise.all([
         shown.length ? get(`/api/song/${key}/tracks?latents=${shown.join(",")}`) : { tracks: [] },
-        this.concepts.length ? get(`/api/song/${key}/concepts?names=${encodeURIComponent(this.concepts.join(","))}`) : { strips: [] },
+        this.concepts.length
+          ? get(`/api/song/${key}/concepts?names=${encodeURIComponent(this.concepts.join(","))}`)
+          : { strips: [] },
       ]);
       if (turn !== this.turn) return;
       this.shown = new Map(tracks.tracks.map((track) => [track.latent, track]));
-      this.strips.show(this.tracks.map((latent) => this.shown.get(latent)), strips.strips, this.focused);
+      const under = this.tracks.flatMap((latent) => this.shown.get(latent) ?? []);
+      this.strips.show(under, strips.strips, this.focused);
     } catch (error) {
       if (turn !== this.turn) return;
-      this.strips.fail(error.message);
+      this.strips.fail(messageOf(error));
     }
     this.colour();
   }
 
   /** The roll in the colours of the latent in the focus. */
   colour() {
-    const track = this.shown?.get(this.focused);
+    const track = this.shown.get(this.focused);
     fill(this.key);
     if (!track) return this.roll.setValues(null);
-    this.roll.setValues(this.song.roll.notes.token.map((token) => track.values[token]), track.max);
-    legend(this.key, track.max, `latent ${track.latent}`);
+    this.roll.setValues(
+      this.song.roll.notes.token.map((token) => track.values[token]),
+      track.max,
+    );
+    this.key.append(legend(track.max, `latent ${track.latent}`));
   }
 
+  /** @param {number | null} note */
   point(note) {
     this.panel.point(note);
     this.strips.mark(note);
   }
 
+  /** @param {number} note */
   keep(note) {
     const token = this.song.roll.notes.token[note];
     setQuery({ token: this.kept === note ? null : token });
@@ -190,34 +306,11 @@ class SongPage {
     this.panel.keep(this.kept);
   }
 
-  trackAdder() {
-    const field = h("input", { type: "number", min: 0, max: this.latents.length - 1, id: "add-track", placeholder: "number", "aria-label": "Latent to add as a track" });
-    const add = () => {
-      const latent = Number(field.value);
-      if (field.value === "" || !this.latents.place.has(latent)) return;
-      field.value = "";
-      if (!this.tracks.includes(latent)) this.toggleTrack(latent);
-    };
-    field.addEventListener("keydown", (event) => event.key === "Enter" && add());
-    return h("span", { class: "field" }, h("label", { for: "add-track", class: "title" }, "Add latent"), field, h("button", { type: "button", class: "quiet small", onclick: add }, "Add track"));
-  }
-
-  conceptAdder(concepts) {
-    const groups = Map.groupBy ? Map.groupBy(concepts, (concept) => concept.group) : concepts.reduce((all, one) => all.set(one.group, [...(all.get(one.group) ?? []), one]), new Map());
-    const select = h("select", { id: "add-concept" }, h("option", { value: "" }, "choose …"), [...groups].map(([group, members]) => h("optgroup", { label: group }, members.map((concept) => h("option", { value: concept.name, title: concept.definition }, concept.name)))));
-    select.addEventListener("change", () => {
-      const name = select.value;
-      select.value = "";
-      if (name && !this.concepts.includes(name)) this.change({ concepts: [...this.concepts, name].slice(-MOST).join(",") });
-    });
-    return h("span", { class: "field" }, h("label", { for: "add-concept", class: "title" }, "Compare with concept"), select);
-  }
-
   destroy() {
-    this.turn = null;
+    this.turn += 1;
     stopPlaying();
     this.sound.destroy();
     this.strips.destroy();
-    this.roll?.destroy();
+    this.roll.destroy();
   }
 }

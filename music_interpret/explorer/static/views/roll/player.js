@@ -1,21 +1,28 @@
 // One sound at a time on a page.
 
+/** @import { PianoRoll } from "./roll.js" */
+
+/** @type {HTMLAudioElement | null} */
 let playing = null;
 
-// Play an <audio> and stop the one that played before; resolves once it sounds, rejects if it cannot.
+/** Play an <audio> and stop the one that played before; resolves once it sounds. @param {HTMLAudioElement} audio */
 export function playAlone(audio) {
   if (playing && playing !== audio) playing.pause();
   playing = audio;
   return audio.play();
 }
 
-// Stop whatever plays.
+/** Stop whatever plays. */
 export function stopPlaying() {
   if (playing) playing.pause();
   playing = null;
 }
 
-// Move a roll's playhead with an <audio> from now on; returns what ends that.
+/**
+ * Move a roll's playhead with an <audio> from now on; returns what ends that.
+ * @param {PianoRoll} roll
+ * @param {HTMLAudioElement} audio
+ */
 export function followed(roll, audio) {
   let frame = 0;
   const move = () => {

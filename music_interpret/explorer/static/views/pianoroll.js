@@ -4,8 +4,9 @@
 // corner of `roll.element`. Nothing here loads anything or depends on a style sheet: colours come from the variables
 // --mi-text, --mi-muted, --mi-line, --mi-panel and --mi-accent where the page has them.
 
-export { PianoRoll } from "./roll/roll.js";
 export { excerptCard } from "./roll/card.js";
-export { colourOf, legend } from "./roll/colours.js";
+export { colourOf } from "./roll/colours.js";
+export { legend } from "./roll/legend.js";
 export { playAlone, stopPlaying } from "./roll/player.js";
-export { pitchName, placeOf } from "./roll/words.js";
+export { PianoRoll } from "./roll/roll.js";
+export { pitchName, placeWords } from "./roll/words.js";

@@ -48,20 +48,24 @@ a.mi-card-song { text-decoration-color: color-mix(in srgb, currentColor 40%, tra
 .mi-card-status { color: var(--mi-muted, color-mix(in srgb, currentColor 65%, transparent)); }
 .mi-widget { font-family: system-ui, sans-serif; font-size: 13px; line-height: 1.5; padding: 4px 2px; }
 .mi-widget-title { font-size: 16px; font-weight: 650; overflow-wrap: anywhere; }
-.mi-widget-group { font-weight: 600; margin: 12px 0 6px; }
-.mi-widget-grid { display: grid; gap: 20px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 270px), 1fr)); }
+.mi-widget h3 { font: inherit; font-weight: 600; margin: 12px 8px 6px 0; }
+.mi-widget .with-help { display: flex; flex-wrap: wrap; align-items: baseline; }
+.mi-widget .muted { font-size: 12px; color: var(--mi-muted, color-mix(in srgb, currentColor 65%, transparent)); }
+.mi-widget .cards { display: grid; gap: 20px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 270px), 1fr)); }
+.mi-widget .card { min-width: 0; }
 .mi-widget .mi-legend { margin: 8px 0; }
 .mi-widget-audio { width: 100%; margin-top: 8px; height: 36px; }
 @media (pointer: coarse) { .mi-card button { min-height: 40px; padding: 6px 16px 6px 14px; } }
 @media print { .mi-card button, .mi-card-status { display: none; } .mi-card { break-inside: avoid; } }
 `;
 
+/** @type {CSSStyleSheet | null} */
 let sheet = null;
 
-// Give the style to the document or shadow tree that a node is in; once is enough.
+/** Give the style to the document or shadow tree that a node is in; once is enough. @param {Node} node */
 export function adoptStyle(node) {
   const root = node.getRootNode();
-  const target = root.adoptedStyleSheets ? root : document;
+  const target = root instanceof ShadowRoot ? root : document;
   if (!sheet) {
     sheet = new CSSStyleSheet();
     sheet.replaceSync(TEXT);

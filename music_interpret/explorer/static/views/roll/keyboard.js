@@ -2,21 +2,34 @@
 
 import { playAlone } from "./player.js";
 
+/** @import { PianoRoll } from "./roll.js" */
+
+/** @type {Record<string, number>} */
 const MOVES = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
 
-// ←/→, Home and End go from note to note, Enter is a click, Space plays and stops, Escape lets go of the note.
+/**
+ * ←/→, Home and End go from note to note, Enter is a click, Space plays and stops, Escape lets go of the note.
+ * @param {PianoRoll} roll
+ * @param {KeyboardEvent} event
+ */
 export function handleKey(roll, event) {
   if (event.target !== roll.element || event.altKey || event.ctrlKey || event.metaKey) return;
-  if (event.key in MOVES) move(roll, MOVES[event.key], event);
+  if (event.key in MOVES) moveBy(roll, MOVES[event.key], event);
   else if (event.key === "Enter" && roll.chosen !== null) roll.options.onClick?.(roll.chosen, event);
   else if (event.key === "Escape" && roll.chosen !== null) roll.choose(null, event);
-  else if (event.key === " " && (roll.play || roll.audio)) toggle(roll);
+  else if (event.key === " " && roll.play) roll.play();
+  else if (event.key === " " && roll.audio) playOrPause(roll.audio);
   else return;
   event.preventDefault();
 }
 
-// In the order of time, and from low to high; the first time to the ringed note.
-function move(roll, by, event) {
+/**
+ * In the order of time, and from low to high; the first time to the ringed note.
+ * @param {PianoRoll} roll
+ * @param {number} by
+ * @param {KeyboardEvent} event
+ */
+function moveBy(roll, by, event) {
   const { onset, pitch } = roll.roll.notes;
   const notes = [...onset.keys()].sort((a, b) => onset[a] - onset[b] || pitch[a] - pitch[b]);
   if (!notes.length) return;
@@ -25,8 +38,8 @@ function move(roll, by, event) {
   roll.choose(notes[Math.min(Math.max(place, 0), notes.length - 1)], event);
 }
 
-function toggle(roll) {
-  if (roll.play) roll.play();
-  else if (roll.audio.paused) playAlone(roll.audio).catch(() => {});
-  else roll.audio.pause();
+/** @param {HTMLAudioElement} audio */
+function playOrPause(audio) {
+  if (audio.paused) playAlone(audio).catch(() => {});
+  else audio.pause();
 }

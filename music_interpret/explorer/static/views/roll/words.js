@@ -1,20 +1,38 @@
 // Pitches and places of a roll in words.
 
+import { number } from "../words.js";
+
+/** @import { Roll } from "../shapes" */
+
 const NAMES = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"];
 const BLACK = [1, 3, 6, 8, 10];
-const FRACTIONS = [[1 / 4, "¼"], [1 / 3, "⅓"], [1 / 2, "½"], [2 / 3, "⅔"], [3 / 4, "¾"], [1 / 6, "⅙"], [5 / 6, "⅚"]];
+/** @type {[number, string][]} */
+const FRACTIONS = [
+  [1 / 4, "¼"],
+  [1 / 3, "⅓"],
+  [1 / 2, "½"],
+  [2 / 3, "⅔"],
+  [3 / 4, "¾"],
+  [1 / 6, "⅙"],
+  [5 / 6, "⅚"],
+];
 
-// C4 is middle C, MIDI note 60; black keys are called as in the names of latents.
+/** C4 is middle C, MIDI note 60; black keys are called as in the names of latents. @param {number} pitch */
 export function pitchName(pitch) {
   return NAMES[pitch % 12] + (Math.floor(pitch / 12) - 1);
 }
 
+/** @param {number} pitch */
 export function isBlackKey(pitch) {
   return BLACK.includes(pitch % 12);
 }
 
-// The bar that a step lies in and its beat, from 1; null for both where the roll knows no bar line.
-export function placeOf(roll, step) {
+/**
+ * The bar that a step is in, null where the roll knows no bar line, and its beat, from 1.
+ * @param {Roll} roll
+ * @param {number} step
+ */
+function placeOf(roll, step) {
   const bars = roll.bars;
   if (!bars.length) return { bar: null, beat: (step - roll.start) / roll.resolution + 1 };
   let i = -1;
@@ -27,6 +45,7 @@ export function placeOf(roll, step) {
   return { bar: roll.first_bar + i, beat: (step - begin) / roll.resolution + 1 };
 }
 
+/** @param {number} beat */
 function beatWords(beat) {
   const whole = Math.floor(beat + 1e-6);
   const rest = beat - whole;
@@ -35,26 +54,20 @@ function beatWords(beat) {
   return found ? whole + found[1] : beat.toFixed(2);
 }
 
-// "bar 6, beat 1½", or "upbeat, beat 4" for the notes before bar 1.
+/** "bar 6, beat 1½", or "upbeat, beat 4" for the notes before bar 1. @param {Roll} roll @param {number} step */
 export function placeWords(roll, step) {
   const { bar, beat } = placeOf(roll, step);
   if (bar === null) return `beat ${beatWords(beat)} of this part`;
   return `${bar < 1 ? "upbeat" : `bar ${bar}`}, beat ${beatWords(beat)}`;
 }
 
-// An activation with three digits that count.
-export function number(value) {
-  if (!value) return "0";
-  const text = Math.abs(value) >= 1000 ? value.toFixed(0) : value.toPrecision(3);
-  return text.includes("e") ? value.toFixed(6) : text;
-}
-
-// The roll in one sentence, for those who do not see it.
+/** The roll in one sentence, for those who do not see it. @param {Roll} roll @param {number[] | null} values */
 export function rollWords(roll, values) {
   const n = roll.notes.onset.length;
   const { bar: first } = placeOf(roll, roll.start);
   const { bar: last } = placeOf(roll, Math.max(roll.end - 1, roll.start));
-  const bars = first === null ? "" : first === last ? `, bar ${Math.max(first, 0)}` : `, bars ${Math.max(first, 0)} to ${last}`;
+  const bars =
+    first === null ? "" : first === last ? `, bar ${Math.max(first, 0)}` : `, bars ${Math.max(first, 0)} to ${last}`;
   const head = `Piano roll of ${roll.name}${bars}: ${n} ${n === 1 ? "note" : "notes"}`;
   if (!values) return head;
   let strongest = -1;
@@ -65,7 +78,7 @@ export function rollWords(roll, values) {
   return `${head}; it fires on ${fires}, strongest on ${where} (${number(values[strongest])})`;
 }
 
-// One note in words.
+/** One note in words. @param {Roll} roll @param {number} note @param {number[] | null} values */
 export function noteWords(roll, note, values) {
   const { pitch, onset, lane } = roll.notes;
   const parts = [pitchName(pitch[note]), placeWords(roll, onset[note])];

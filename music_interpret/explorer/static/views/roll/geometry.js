@@ -1,6 +1,8 @@
 // Where things lie in a roll, in CSS pixels. `GUTTER` is the width of the keyboard at the left, `RULER` the height of
 // the bar numbers above.
 
+/** @import { Notes, Roll } from "../shapes" */
+
 export const GUTTER = 40;
 export const RULER = 18;
 const FOOT = 4;
@@ -8,8 +10,8 @@ const LEAST_ROWS = 13;
 const ROW = 8;
 const HEIGHTS = [132, 280];
 
-// The pitches shown: all that sound and a little more, an octave at least.
-export function pitchRange(pitches) {
+/** The pitches shown: all that sound and a little more, an octave at least. @param {number[]} pitches */
+function pitchRange(pitches) {
   if (!pitches.length) return [54, 54 + LEAST_ROWS - 1];
   let low = 127;
   let high = 0;
@@ -21,10 +23,18 @@ export function pitchRange(pitches) {
   return [Math.max(low - Math.ceil(more / 2), 0), Math.min(high + Math.floor(more / 2), 127)];
 }
 
-// A roll laid out for a width; `scroll` moves it to the left.
+/** A roll laid out for a width; `scroll` moves it to the left. */
 export class Geometry {
+  /**
+   * @param {Roll} roll
+   * @param {number} width
+   * @param {number | undefined} height
+   * @param {number | null} pixelsPerBeat null for all of it in that width.
+   */
   constructor(roll, width, height, pixelsPerBeat) {
-    [this.low, this.high] = pitchRange(roll.notes.pitch);
+    const [low, high] = pitchRange(roll.notes.pitch);
+    this.low = low;
+    this.high = high;
     this.rows = this.high - this.low + 1;
     this.start = roll.start;
     this.steps = Math.max(roll.end - roll.start, 1);
@@ -37,25 +47,32 @@ export class Geometry {
     this.scroll = 0;
   }
 
+  /** @param {number} step */
   xOf(step) {
     return GUTTER + (step - this.start) * this.step - this.scroll;
   }
 
+  /** @param {number} x */
   stepAt(x) {
     return this.start + (x + this.scroll - GUTTER) / this.step;
   }
 
-  // The upper edge of a pitch's lane.
+  /** The upper edge of a pitch's lane. @param {number} pitch */
   yOf(pitch) {
     return RULER + (this.high - pitch) * this.row;
   }
 
-  // A note's box, without what lies before the start or after the end of the roll.
+  /** A note's box, without what lies before the start or after the end of the roll. @param {Notes} notes @param {number} i */
   box(notes, i) {
     const from = Math.max(notes.onset[i], this.start);
     const to = Math.min(notes.onset[i] + Math.max(notes.duration[i], 1), this.start + this.steps);
     const x = this.xOf(from);
     const height = Math.max(this.row - 1, Math.min(this.row, 3));
-    return { x, y: this.yOf(notes.pitch[i]) + (this.row - height) / 2, width: Math.max((to - from) * this.step - 1, 2), height };
+    return {
+      x,
+      y: this.yOf(notes.pitch[i]) + (this.row - height) / 2,
+      width: Math.max((to - from) * this.step - 1, 2),
+      height,
+    };
   }
 }
