@@ -16,6 +16,7 @@ IMPORT = re.compile(r'^import\s*\{([^}]*)\}\s*from\s*"([^"]+)";$', re.MULTILINE)
 PASSED_ON = re.compile(r'^export\s*\{([^}]*)\}\s*from\s*"([^"]+)";$', re.MULTILINE)
 EXPORT = re.compile(r"^export\s+(?=(?:async\s+)?(?:function|class|const|let)\b)", re.MULTILINE)
 DECLARED = re.compile(r"^(?:async\s+)?(?:function|class|const|let|var)\s+(\{[^}]*\}|\[[^\]]*\]|[\w$]+)", re.MULTILINE)
+DOCUMENTATION = re.compile(r"^ */\*\*.*?\*/\n", re.MULTILINE | re.DOTALL)
 LEFT_OVER = re.compile(r"^\s*(import\b(?!\s*\()|export\b(?!\s+default\b)).*$|\bimport\s*\(", re.MULTILINE)
 
 
@@ -25,7 +26,8 @@ def static(name: str) -> str:
 
 
 def joined(entry: str) -> str:
-    """A module and all that it imports, as the text of one module; an `export default` of the entry stays.
+    """A module and all that it imports, as the text of one module; an `export default` of the entry stays, and comments
+    that only say types and what functions do are left out.
 
     Args:
         entry: its path in `static/`.
@@ -44,7 +46,7 @@ def _add(name: str, parts: dict[str, str], declared: dict[str, str], above: tupl
         raise ValueError(f"{' imports '.join([*above, name])}: a circle")
     if name in parts:
         return
-    text = static(name)
+    text = DOCUMENTATION.sub("", static(name))
     for names, source in [*IMPORT.findall(text), *PASSED_ON.findall(text)]:
         if not source.startswith("."):
             raise ValueError(f"{name} imports {source!r}, which is not one of our modules")

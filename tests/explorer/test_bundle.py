@@ -62,6 +62,12 @@ def test_the_default_of_the_entry_stays(modules):
     assert bundle.joined("entry.js").endswith("export default { c };\n")
 
 
+def test_documentation_is_left_out(modules):
+    modules["b.js"] = '/** @import { T } from "./t" */\n\n/**\n * @param {T} x\n */\nexport const b = 1; // why\n'
+    text = bundle.joined("entry.js")
+    assert "@" not in text and "const b = 1; // why" in text and "function a()" in text
+
+
 @pytest.mark.parametrize("entry", ["views/pianoroll.js", "report.js", "widget.js"])
 def test_ours_are_joined(entry):
     text = bundle.script_text(bundle.joined(entry))
