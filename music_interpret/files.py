@@ -51,10 +51,16 @@ def _held_temporary(path: Path) -> tuple[int, str]:
     """Handle and name of a new file beside `path`. While the handle is open, its lock says that somebody writes it."""
     while True:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        _hold(handle, fcntl.LOCK_EX)
         if os.fstat(handle).st_nlink:
             return handle, name
         os.close(handle)  # swept before it was held
+
+
+def _hold(handle: int, lock: int) -> None:
+    """Lock a file or folder while it is open. A disk without locks is written to all the same, and never swept."""
+    with contextlib.suppress(OSError):
+        fcntl.flock(handle, lock)
 
 
 @contextlib.contextmanager
@@ -65,7 +71,7 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     beside.mkdir(parents=True)
     handle = os.open(beside, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_SH)  # a folder cannot be opened for writing, as LOCK_EX asks on network disks
+        _hold(handle, fcntl.LOCK_SH)  # LOCK_EX asks on network disks for a handle to write, which no folder has
         yield beside
         shutil.rmtree(folder, ignore_errors=True)
         beside.rename(folder)

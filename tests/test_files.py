@@ -1,3 +1,6 @@
+import errno
+import fcntl
+import os
 import subprocess
 import sys
 import tempfile
@@ -139,6 +142,18 @@ def test_what_a_live_process_writes_is_left_to_it(half_way):
     process.communicate("")
     assert process.returncode == 0
     assert files_below(folder) == sorted([*kept, "cfg.json", "checkpoints/state.safetensors", "features/index.npy"])
+
+
+def test_without_locks_files_are_written_all_the_same_and_nothing_is_swept(tmp_path, monkeypatch):
+    def unsupported(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    (tmp_path / ".a.abcdefgh.tmp").touch()
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    with files.atomic_folder(tmp_path / "b") as beside:
+        files.write_text(beside / "c", "whole")
+    files._sweep(tmp_path)
+    assert files_below(tmp_path) == [".a.abcdefgh.tmp", "b/c"]
 
 
 def test_a_temporary_file_that_is_swept_before_it_is_held_is_made_again(tmp_path, monkeypatch):
