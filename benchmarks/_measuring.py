@@ -10,6 +10,7 @@ are at least three.
 import json
 import os
 import platform
+import shutil
 import statistics
 import sys
 import time
@@ -17,6 +18,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the checkout that this file lies in, installed or not
@@ -26,14 +29,23 @@ os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler is silent
 import torch  # noqa: E402
 
 from music_interpret import __version__, config, demo, files, paths  # noqa: E402
+from music_interpret import train as training  # noqa: E402
 from music_interpret.activation_extraction import ExtractionConfig, extract  # noqa: E402
+from music_interpret.activations.site_rows import SiteRows  # noqa: E402
 from music_interpret.activations.store import ActivationSet, open_set  # noqa: E402
 from music_interpret.errors import InputError  # noqa: E402
+from music_interpret.index import IndexConfig, build_index  # noqa: E402
 from music_interpret.ingest import IngestConfig, ingest  # noqa: E402
+from music_interpret.models.device import pick_device  # noqa: E402
+from music_interpret.models.site import Site  # noqa: E402
+from music_interpret.music.dataset import Split  # noqa: E402
 from music_interpret.preprocess import PreprocessConfig, preprocess  # noqa: E402
-from music_interpret.train import TrainConfig, train  # noqa: E402
+from music_interpret.runs.run import Run  # noqa: E402
+from music_interpret.sae.preparation import Preparation  # noqa: E402
+from music_interpret.sae.sweep import Sweep  # noqa: E402
 
 LAYER = 5
+SITE = Site.of_layer(LAYER)
 # Square, and the model's own: one batch of 8192 tokens through a layer's up and down projection.
 SHAPES = {"1024x1024x1024": (1024, 1024, 1024), "8192x256x1024": (8192, 256, 1024), "8192x1024x256": (8192, 1024, 256)}
 PEAK_SHAPE = "1024x1024x1024"
@@ -205,35 +217,74 @@ def quiet() -> Iterator[None]:
             sys.stderr = stderr
 
 
-def prepare(home: str) -> ActivationSet:
-    """Make the demo's data up to its statistics under `home`, unless it is there, and open its activations."""
+def prepare(home: str, layers: tuple[int, ...] = (LAYER,)) -> ActivationSet:
+    """Make the demo's data up to the statistics of some layers under `home`, what is missing of it, and open its
+    activations.
+    """
     os.environ["MUSIC_INTERPRET_HOME"] = str(Path(home).resolve())
     folder = paths.activations_folder(demo.DATASET, demo.REPR)
-    if not (folder / paths.layer_name(LAYER) / "normalization.json").is_file():
+    missing = tuple(n for n in layers if not (folder / Site.of_layer(n).folder / "normalization.json").is_file())
+    if missing:
         print(f"preparing the demo's data in {paths.home()}", flush=True)
         demo.install_base_model()
         if not (paths.home() / "data" / "base" / demo.DATASET / "names.txt").is_file():
             ingest(IngestConfig(source="music21:bach", dataset_name=demo.DATASET, polyphonic=True))
             demo.hold_out_songs()
-        extract(ExtractionConfig(dataset_name=demo.DATASET, data_repr=demo.REPR, layers=(LAYER,)))
-        preprocess(PreprocessConfig(dataset_name=demo.DATASET, data_repr=demo.REPR, layers=(LAYER,)))
+        extract(ExtractionConfig(dataset_name=demo.DATASET, data_repr=demo.REPR, layers=missing))
+        preprocess(PreprocessConfig(dataset_name=demo.DATASET, data_repr=demo.REPR, layers=missing))
     return open_set(folder)
 
 
-def trained_run(epochs: int = 8) -> Path:
+def write_normalized(path: Path, activations: ActivationSet, split: Split) -> Path:
+    """Write one split's normalised activations as one float32 array."""
+    rows = SiteRows.open(activations, SITE, torch.device("cpu"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, np.concatenate([x for _, x in rows.normalized(activations.songs.spans(split), 8192)]))
+    return path
+
+
+def trained_run(epochs: int = 8) -> Run:
     """The demo's run, trained if it is not there; with fewer epochs a run of its own."""
     name = "sae" if epochs == 8 else f"sae-{epochs}"
-    folder = paths.run_folder("demo", name, LAYER)
+    folder = paths.run_folder("demo", name, SITE.folder)
     if not (folder / "sae" / "cfg.json").is_file():
         print(f"training the demo's autoencoder for {epochs} epochs", flush=True)
-        train(train_config(experiment_name=name, epochs=epochs, overwrite=True))
-    return folder
+        training.train(train_config(experiment_name=name, epochs=epochs, overwrite=True))
+    return Run(folder)
 
 
-def train_config(**changes: Any) -> TrainConfig:
+def indexed(run: Run) -> Run:
+    """The same run, indexed if that was not done."""
+    if not (run.folder / "features" / "index.json").is_file():
+        build_index(IndexConfig(run=str(run.folder)))
+    return run
+
+
+def train_config(**changes: Any) -> training.TrainConfig:
     """The demo's training arguments with changes."""
     names = {"dataset_name": demo.DATASET, "data_repr": demo.REPR, "series_name": "demo", "experiment_name": "sae"}
-    return TrainConfig(**(names | {"layers": (LAYER,)} | changes))
+    return training.TrainConfig(**(names | {"layers": (LAYER,)} | changes))
+
+
+def new_sweep(options: training.TrainConfig, activations: ActivationSet) -> Sweep:
+    """A training at its start, in an empty folder."""
+    opened = {SITE: SiteRows.open(activations, SITE, pick_device(options.device))}
+    plans = training._plans(options, opened)
+    for plan in plans:
+        shutil.rmtree(plan.folder, ignore_errors=True)
+        plan.folder.mkdir(parents=True)
+    return Preparation(options, activations, opened, plans).sweep(plans)
+
+
+@torch.no_grad()
+def run_through(sweep: Sweep) -> int:
+    """All steps of a training as `train` takes them, before it measures and saves; gives the number of tokens."""
+    (run,) = sweep.runs
+    with quiet():
+        run.begin(resume=False)
+        sweep.loop()
+        run.close()
+    return run.n_done * run.batch_size
 
 
 def target(value: float, at_least: float) -> dict[str, Any]:

@@ -29,10 +29,10 @@ PREFIX = "decoder.net."
 class MusicTransformer(nn.Module):
     """MMT as its authors wire it: six token embeddings and positions, a pre-norm decoder, a norm, six heads."""
 
-    def __init__(self, n_codes: list[int], sizes: dict[str, Any]) -> None:
+    def __init__(self, n_values: list[int], sizes: dict[str, Any]) -> None:
         super().__init__()
         dim = sizes["dim"]
-        self.token_emb = nn.ModuleList(TokenEmbedding(dim, n) for n in n_codes)
+        self.token_emb = nn.ModuleList(TokenEmbedding(dim, n) for n in n_values)
         self.pos_emb: nn.Module | None = None
         if sizes["abs_pos_emb"] and not sizes["rel_pos_emb"]:
             self.pos_emb = AbsolutePositionalEmbedding(dim, sizes["max_seq_len"])
@@ -40,12 +40,12 @@ class MusicTransformer(nn.Module):
             dim=dim, depth=sizes["layers"], heads=sizes["heads"], rotary_pos_emb=sizes["rel_pos_emb"]
         )
         self.norm = nn.LayerNorm(dim)
-        self.to_logits = nn.ModuleList(nn.Linear(dim, n) for n in n_codes)
+        self.to_logits = nn.ModuleList(nn.Linear(dim, n) for n in n_values)
 
-    def forward(self, codes: Tensor) -> list[Tensor]:
-        x = sum(embedding(codes[..., field]) for field, embedding in enumerate(self.token_emb))
+    def forward(self, tokens: Tensor) -> list[Tensor]:
+        x = sum(embedding(tokens[..., field]) for field, embedding in enumerate(self.token_emb))
         if self.pos_emb is not None:
-            x = x + self.pos_emb(codes)
+            x = x + self.pos_emb(tokens)
         x, _ = self.attn_layers(x, return_hiddens=True)
         x = self.norm(x)
         return [head(x) for head in self.to_logits]
@@ -57,13 +57,13 @@ class Pipeline:
     def __init__(self, job: dict[str, Any]) -> None:
         state = torch.load(job["checkpoint"], map_location="cpu", weights_only=True)
         state = {name.removeprefix(PREFIX): tensor.float() for name, tensor in state.items()}
-        self.model = MusicTransformer(job["n_codes"], job["sizes"])
+        self.model = MusicTransformer(job["n_values"], job["sizes"])
         self.model.load_state_dict(state, strict=True)
         self.model.eval()
         # A sublayer is (norms, block, residual); the residual connection's output is the residual stream.
         self.model.attn_layers.layers[job["layer"]][2].register_forward_hook(self._keep)
         self.activations: Tensor | None = None
-        self.codes = np.load(job["codes"], mmap_mode="r")
+        self.tokens = np.load(job["tokens"], mmap_mode="r")
         self.first_token, self.n_tokens = job["first_token"], job["n_tokens"]
         self.mean, self.std = (np.array(job[key], np.float32) for key in ("mean", "std"))
         self.folder = Path(job["folder"])
@@ -80,8 +80,8 @@ class Pipeline:
         for song in songs:
             started = time.perf_counter()
             first, count = self.first_token[song], self.n_tokens[song]
-            codes = torch.from_numpy(self.codes[first : first + count].astype(np.int64))[None]
-            self.model(codes)
+            sequence = torch.from_numpy(self.tokens[first : first + count].astype(np.int64))[None]
+            self.model(sequence)
             done = time.perf_counter()
             assert self.activations is not None
             raw = self.activations[0].cpu().numpy()

@@ -8,23 +8,21 @@ trains only what is missing. relu and gated have no k; their penalties were chos
 """
 
 import json
-import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from _measuring import ROOT, prepare, print_table, quiet, run_benchmark, train_config
 
-from music_interpret import demo, files, paths
-from music_interpret.activation_extraction import ExtractionConfig, extract
+from music_interpret import paths
 from music_interpret.compare import CompareConfig, compare
 from music_interpret.config import CheckedConfig, NonNegativeInt, PositiveInt
 from music_interpret.evaluate import EvaluateConfig, evaluate
-from music_interpret.features.evaluation import read_evaluation
-from music_interpret.preprocess import PreprocessConfig, preprocess
+from music_interpret.models.site import Site
+from music_interpret.runs.run import Run
 from music_interpret.sae.architectures import ARCHITECTURES, ArchitectureName
-from music_interpret.train import config_of, train
+from music_interpret.train import train
 
 SERIES = "architectures"
 TARGETS = (16.0, 32.0, 64.0)
@@ -57,17 +55,7 @@ class Config(CheckedConfig):
     """One layer, two architectures, one epoch, nothing kept in results/; for tests."""
 
 
-def extract_layers(layers: tuple[int, ...]) -> None:
-    """Activations and statistics of the layers that are not there yet."""
-    names = {"dataset_name": demo.DATASET, "data_repr": demo.REPR}
-    folder = paths.activations_folder(demo.DATASET, demo.REPR)
-    missing = tuple(n for n in layers if not (folder / paths.layer_name(n) / "normalization.json").is_file())
-    if missing:
-        extract(ExtractionConfig(**names, layers=missing))
-        preprocess(PreprocessConfig(**names, layers=missing))
-
-
-def run_all(config: Config, architecture: str, context: str) -> list[Path]:
+def run_all(config: Config, architecture: str, context: str) -> list[Run]:
     """Train one architecture at three sparsities on all layers, in one pass, unless that was done."""
     knob = ARCHITECTURES[architecture].knobs[0]
     values = TARGETS if knob == "k" else ALPHAS[architecture, context]
@@ -83,7 +71,9 @@ def run_all(config: Config, architecture: str, context: str) -> list[Path]:
         knob: values,
     } | ({"epochs": 1} if config.quick else {})
     folders = [
-        paths.run_folder(SERIES, f"{name}-{knob}{value:g}", layer) for layer in config.layers for value in values
+        paths.run_folder(SERIES, f"{name}-{knob}{value:g}", Site.of_layer(layer).folder)
+        for layer in config.layers
+        for value in values
     ]
     with quiet():
         if not all((folder / "sae" / "cfg.json").is_file() for folder in folders):
@@ -92,27 +82,25 @@ def run_all(config: Config, architecture: str, context: str) -> list[Path]:
             if not (folder / "evaluation.json").is_file():
                 # Controls depend on the layer and on L0 alone: once is enough.
                 evaluate(EvaluateConfig(run=str(folder), controls=(architecture, context) == ("topk", "none")))
-    return folders
+    return [Run(folder) for folder in folders]
 
 
-def row_of(folder: Path) -> dict[str, Any]:
+def row_of(run: Run) -> dict[str, Any]:
     """What the table shows of a run."""
-    evaluation = read_evaluation(folder)
-    arguments = config_of(files.read_json(folder / "training_args.json"))
-    sae = evaluation["rows"]["sae"]
+    settings, sae = run.settings, run.evaluation["rows"]["sae"]
     return {
-        "layer": evaluation["layer"],
-        "architecture": evaluation["architecture"],
-        "token_baseline": arguments.token_baseline,
-        "alpha": arguments.alpha[0] if arguments.alpha else None,
-        "k": arguments.k[0] if arguments.k else None,
+        "layer": run.site.layer,
+        "architecture": settings.architecture,
+        "token_baseline": settings.token_baseline,
+        "alpha": settings.arguments["alpha"],
+        "k": settings.arguments["k"],
         "l0": round(sae["quality"]["l0"], 2),
         "fvu": round(sae["quality"]["fvu"], 4),
         "over_clean": round(sae["losses"]["over_clean"]["total"], 4),
         "recovered_mean": round(sae["losses"]["recovered_mean"]["total"], 4),
         "kl": round(sae["losses"]["kl"]["total"], 4),
         "dead_test": round(sae["quality"]["dead"], 4),
-        "dead_in_training": last_dead(folder),
+        "dead_in_training": last_dead(run.folder),
     }
 
 
@@ -122,9 +110,8 @@ def last_dead(folder: Path) -> float | None:
     return json.loads(lines[-1]).get("sparsity/dead")
 
 
-def controls_of(folder: Path) -> dict[str, Any]:
+def controls_of(run: Run) -> dict[str, Any]:
     """The other rows of an evaluation: what is reached without a trained autoencoder."""
-    evaluation = read_evaluation(folder)
     return {
         name: {
             "l0": row["quality"] and row["quality"]["l0"],
@@ -132,26 +119,24 @@ def controls_of(folder: Path) -> dict[str, Any]:
             "over_clean": row["losses"]["over_clean"]["total"],
             "recovered_mean": row["losses"]["recovered_mean"]["total"],
         }
-        for name, row in evaluation["rows"].items()
+        for name, row in run.evaluation["rows"].items()
         if name != "sae"
     }
 
 
 def benchmark(config: Config) -> dict[str, Any]:
-    os.environ["MUSIC_INTERPRET_HOME"] = str(Path(config.home).resolve())
-    prepare(config.home)
     if config.quick:
-        config = Config(**(vars(config) | {"layers": (5,), "architectures": ("relu", "topk")}))
-    extract_layers(config.layers)
-    folders: list[Path] = []
+        config = replace(config, layers=(5,), architectures=("relu", "topk"))
+    prepare(config.home, config.layers)
+    runs: list[Run] = []
     seconds = {}
     for architecture in config.architectures:
         for context in ("none", "additive") if architecture in config.with_baseline else ("none",):
             started = time.monotonic()
-            folders += run_all(config, architecture, context)
+            runs += run_all(config, architecture, context)
             seconds[f"{architecture} {context}"] = round(time.monotonic() - started, 1)
             print(f"{architecture}, token baseline {context}: {seconds[f'{architecture} {context}']} s", flush=True)
-    rows = sorted((row_of(folder) for folder in folders), key=lambda r: (r["layer"], r["token_baseline"] == "additive"))
+    rows = sorted((row_of(run) for run in runs), key=lambda r: (r["layer"], r["token_baseline"] == "additive"))
     table: list[tuple[str, ...]] = [
         ("layer, architecture", "L0", "FVU", "nats over clean", "vs mean", "dead, test", "dead, training")
     ]
@@ -163,12 +148,13 @@ def benchmark(config: Config) -> dict[str, Any]:
     print_table(table)
     with quiet():
         for layer in config.layers:
-            mine = [str(folder) for folder in folders if folder.name == paths.layer_name(layer)]
+            mine = [str(run.folder) for run in runs if run.site.layer == layer]
             compare(CompareConfig(runs=tuple(mine), output=str(paths.home() / "reports" / f"comparison-{layer}")))
-    controls = {}
-    for folder in folders:
-        if "-context" not in folder.parent.name and folder.parent.name.startswith("topk"):
-            controls[f"{folder.name} {folder.parent.name}"] = controls_of(folder)
+    controls = {
+        f"{run.site.folder} {run.settings.experiment_name}": controls_of(run)
+        for run in runs
+        if (run.settings.architecture, run.settings.token_baseline) == ("topk", "none")
+    }
     return {"d_sae": config.d_sae, "precision": config.precision, "rows": rows, "controls": controls}
 
 

@@ -29,16 +29,16 @@ import music21
 import numpy as np
 import psutil
 import symusic
-from _measuring import ROOT, prepare, run_benchmark, trained_run
+from _measuring import ROOT, indexed, prepare, run_benchmark, trained_run
 
-from music_interpret import files
-from music_interpret.browse import open_run
+from music_interpret import demo, files, paths
+from music_interpret.activations.store import MANIFEST, TOKENS
 from music_interpret.config import CheckedConfig, PositiveFloat, PositiveInt
-from music_interpret.features.index import Chunk, FeatureIndex, build
-from music_interpret.index import IndexConfig, build_index
+from music_interpret.features.index import Chunk, build
 from music_interpret.label import LabelConfig, label
 from music_interpret.music.metres import read_metres, write_metres
 from music_interpret.music.scores import read_works
+from music_interpret.runs.run import Run
 
 CHROMIUM = "/usr/bin/chromium"
 CHORALE = Path(music21.__file__).parent / "corpus" / "bach" / "bwv66.6.mxl"
@@ -64,44 +64,43 @@ class Config(CheckedConfig):
     """The demo's own tokens, few requests, nothing kept in results/; for tests."""
 
 
-def large_run(home: Path, index: FeatureIndex, times: int) -> Path:
+def large_run(run: Run, times: int) -> Path:
     """A home whose run `large/sae` has the same songs several times over."""
-    root, run = home / f"explorer-{times}", index.folder.parent
+    root, store, index = paths.home() / f"explorer-{times}", run.activations, run.index
     if (root / "finished").is_file():
         return root
     shutil.rmtree(root, ignore_errors=True)
-    store = index.activations
     names = [name if i == 0 else f"{name}.{i}" for i in range(times) for name in store.songs.names]
     folder = root / "data" / "activations" / store.folder.name
     folder.mkdir(parents=True)
-    shutil.copy(store.folder / "encoding.json", folder)
-    codes = np.tile(np.asarray(store.codes), (times, 1))
-    files.write_array(folder / "codes.npy", codes)
+    store.scheme.save(folder)
+    tokens = np.tile(np.asarray(store.tokens), (times, 1))
+    files.write_array(folder / TOKENS, tokens)
     n = np.tile(store.songs.n_tokens, times)
     songs = store.songs._replace(
         names=names, first_token=np.cumsum(n) - n, n_tokens=n, splits=np.tile(store.songs.splits, times)
     )
     files.write_text(folder / "songs.csv", songs.to_csv())
-    identity = store.identity | {"codes_sha256": files.sha256(folder / "codes.npy")}
-    sizes = {"n_tokens": len(codes), "n_songs": len(names)}
-    files.write_json(folder / "manifest.json", store.manifest | identity | sizes)
-    base = root / "data" / "base" / "m21"
+    identity = store.identity | {"codes_sha256": files.sha256(folder / TOKENS)}
+    sizes = {"n_tokens": len(tokens), "n_songs": len(names)}
+    files.write_json(folder / MANIFEST, store.manifest | identity | sizes)
+    base = root / "data" / "base" / demo.DATASET
     (base / "notes").mkdir(parents=True)
-    metres = read_metres(home / "data" / "base" / "m21")
+    metres = read_metres(paths.dataset_folder(demo.DATASET))
     originals = store.songs.names * times
     write_metres(base, {name: metres[known] for name, known in zip(names, originals, strict=True) if known in metres})
-    shutil.copytree(home / "models", root / "models")
-    goal = root / "reports" / "large" / "sae" / run.name
+    shutil.copytree(paths.home() / "models", root / "models")
+    goal = root / "reports" / "large" / "sae" / run.folder.name
     for part in ("sae", "labels"):
-        shutil.copytree(run / part, goal / part)
-    shutil.copy(run / "held_out.json", goal)
-    args = files.read_json(run / "training_args.json")
+        shutil.copytree(run.folder / part, goal / part)
+    shutil.copy(run.folder / "held_out.json", goal)
+    args = files.read_json(run.folder / "training_args.json")
     args["activations"] |= identity
     files.write_json(goal / "training_args.json", args)
     counts, per_copy = np.diff(index.offsets), store.n_tokens
     chunks = (Chunk(counts, index.token_rows + np.uint32(per_copy * i), np.asarray(index.values)) for i in range(times))
     meta = {key: value for key, value in index.meta.items() if key not in ("n_tokens", "n_nonzero")}
-    build(goal / "features", chunks, index.d_sae, len(codes), meta | identity)
+    build(goal / "features", chunks, index.d_sae, len(tokens), meta | identity)
     (root / "finished").touch()
     return root
 
@@ -278,14 +277,11 @@ async def load(address: str, clients: int, seconds: float, pause: float) -> dict
 
 def benchmark(config: Config) -> dict[str, Any]:
     prepare(config.home)
-    run = trained_run(1 if config.quick else 8)
-    if not (run / "features" / "index.json").is_file():
-        build_index(IndexConfig(run=str(run)))
-    if not (run / "labels" / "labels.json").is_file():
-        label(LabelConfig(run=str(run), controls=False))
-    index = open_run(str(run))
-    times = 1 if config.quick else max(round(config.tokens / index.activations.n_tokens), 1)
-    root = large_run(Path(config.home), index, times)
+    run = indexed(trained_run(1 if config.quick else 8))
+    if not run.labelled:
+        label(LabelConfig(run=str(run.folder), controls=False))
+    times = 1 if config.quick else max(round(config.tokens / run.activations.n_tokens), 1)
+    root = large_run(run, times)
     n, loads = (10, 2) if config.quick else (config.requests, config.pages)
     begun = time.perf_counter()
     with server(root, "large/sae") as (address, process), httpx.Client(base_url=address, timeout=60) as client:
@@ -302,9 +298,9 @@ def benchmark(config: Config) -> dict[str, Any]:
         found["memory_mb"] = {"value": megabytes, "at_most": 600, "met": megabytes <= 600}
         print(json.dumps(found, indent=1), flush=True)
     return {
-        "tokens": index.activations.n_tokens * times,
-        "firings": len(index.values) * times,
-        "latents": index.d_sae,
+        "tokens": run.activations.n_tokens * times,
+        "firings": len(run.index.values) * times,
+        "latents": run.index.d_sae,
         **found,
     }
 

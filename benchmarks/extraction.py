@@ -1,6 +1,6 @@
 """Extraction: tokens a second at layer 5 of the built-in model, beside this machine's matmul rate and the reference.
 
-- stage: what `activation_extraction` does once model and codes are in memory: forward up to the layer, conversion to
+- stage: what `activation_extraction` does once model and tokens are in memory: forward up to the layer, conversion to
   float16, writing in place, syncing and journal;
 - forward: the same batches through the model alone;
 - reference: one song a batch through x-transformers 0.25.9 (`_reference_pipeline.py`), the whole model, raw and
@@ -24,20 +24,22 @@ from typing import Any
 
 import numpy as np
 import torch
-from _measuring import LAYER, ROOT, Own, Rounds, prepare, print_table, quiet, run_benchmark, target, trained_run
+from _measuring import LAYER, ROOT, SITE, Own, Rounds, prepare, print_table, quiet, run_benchmark, target, trained_run
 
 from music_interpret import activation_extraction as stage
 from music_interpret import demo, files, paths
-from music_interpret.activations.normalization import load_normalization
+from music_interpret.activations import store
+from music_interpret.activations.site_rows import SiteRows
 from music_interpret.activations.song_batches import padded_tokens, plan_batches
-from music_interpret.activations.store import ActivationSet, made_from, open_set
 from music_interpret.config import CheckedConfig, PositiveInt
 from music_interpret.errors import InputError
-from music_interpret.models.hooks import record
-from music_interpret.models.loaded import LoadedModel
-from music_interpret.models.mmt import FEEDFORWARD_FACTOR, HEAD_DIM, MMTSizes, load_mmt, next_token_losses
+from music_interpret.models import hooks
+from music_interpret.models.families.find import load_model
+from music_interpret.models.mmt import FEEDFORWARD_FACTOR, HEAD_DIM, next_token_losses
+from music_interpret.models.mmt_sizes import MMTSizes
+from music_interpret.models.site import Site
 from music_interpret.music.dataset import open_dataset
-from music_interpret.sae.autoencoder import SparseAutoencoder
+from music_interpret.runs.run import Run
 from music_interpret.sae.metrics import quality
 
 REFERENCE_PACKAGES = ("x-transformers==0.25.9", "einops==0.8.2", "entmax==1.3")
@@ -72,53 +74,54 @@ def flops_per_token(sizes: MMTSizes, layer: int, n_tokens: np.ndarray) -> float:
 class Ours:
     """The stage and its parts, on one set of songs."""
 
-    def __init__(self, config: Config, activations: ActivationSet, layer: int = LAYER) -> None:
+    def __init__(self, config: Config, activations: store.ActivationSet) -> None:
         begun = time.perf_counter()
         self.dataset = open_dataset(paths.dataset_folder(demo.DATASET))
-        self.model: LoadedModel = load_mmt(paths.model_folder(demo.DATASET, demo.REPR), self.dataset.encoding)
+        self.model = load_model(activations.model_folder, self.dataset.folder / "notes")
         self.load_seconds = time.perf_counter() - begun
         begun = time.perf_counter()
         for name in self.dataset.names:
             stage.encode_song(self.dataset, self.model, name)
         self.encode_seconds = time.perf_counter() - begun
-        self.activations, self.config, self.layer = activations, config, layer
+        self.activations, self.config = activations, config
 
     def run_stage(self, precision: str) -> int:
-        """All that the stage does after encoding. The layer is laid out again each time."""
+        """All that the stage does after encoding. The site is laid out again each time."""
         arguments = stage.ExtractionConfig(
             dataset_name=demo.DATASET,
             data_repr=demo.REPR,
-            layers=(self.layer,),
+            layers=(LAYER,),
             precision=precision,  # type: ignore[arg-type]
             batch_tokens=self.config.batch_tokens,
             overwrite=True,
         )
-        files.write_json(self.activations.folder / paths.layer_name(self.layer) / "layer.json", {"finished": False})
+        width = self.activations.d_model
+        files.write_json(self.activations.folder / SITE.folder / store.SITE, {"finished": False})
         with quiet():
-            stage._layer_is_done(arguments, self.activations, self.layer)
-            stage._extract_layers(arguments, self.activations, self.model, [self.layer])
+            stage._is_done(arguments, self.activations, SITE, width)
+            stage._extract_sites(arguments, self.activations, self.model, {SITE: width})
         return self.activations.n_tokens
 
     @torch.inference_mode()
     def run_forward(self, precision: str) -> int:
         """The same batches through the model up to the layer, nothing kept."""
-        module = self.model.to_precision(precision)
+        self.model.to_precision(precision)
         for batch in plan_batches(self.activations.songs.n_tokens, self.config.batch_tokens):
-            with record({self.layer: self.model.layers[self.layer]}):
-                module(padded_tokens(self.activations, batch).codes)
+            self.model.recorded(padded_tokens(self.activations, batch).tokens, [SITE])
         return self.activations.n_tokens
 
-    def codes(self, song: int) -> torch.Tensor:
+    def tokens(self, song: int) -> torch.Tensor:
         first, count = self.activations.songs.first_token[song], self.activations.songs.n_tokens[song]
         return torch.from_numpy(np.array(self.activations.tokens[first : first + count], np.int64))[None]
 
     @torch.inference_mode()
     def all_layers(self, song: int, precision: str) -> tuple[np.ndarray, float]:
         """Residual stream after every layer, (n_layers, n_tokens, d_model), and the next-token loss in nats."""
-        module, codes = self.model.to_precision(precision), self.codes(song)
-        with record(dict(enumerate(self.model.layers)), stop=False) as outputs:
-            logits = module(codes)
-        loss = next_token_losses([field[:, :-1] for field in logits], codes).sum()
+        module, tokens = self.model.to_precision(precision), self.tokens(song)
+        layers = {layer: self.model.at(Site.of_layer(layer)) for layer in range(self.model.n_layers)}
+        with hooks.record(layers, stop=False) as outputs:
+            logits = module(tokens)
+        loss = next_token_losses([field[:, :-1] for field in logits], tokens).sum()
         return np.stack([output[0].float().numpy() for output in outputs.values()]), float(loss)
 
 
@@ -126,20 +129,18 @@ class Reference:
     """The reference pipeline in a process of its own, which waits while others are timed."""
 
     def __init__(self, config: Config, ours: Ours, folder: Path) -> None:
-        model = paths.model_folder(demo.DATASET, demo.REPR)
-        songs, layer_folder = ours.activations.songs, ours.activations.folder / paths.layer_name(LAYER)
-        rows = ours.activations.layer(LAYER)
-        shift, scale = load_normalization(layer_folder, made_from(ours.activations, rows), "preprocess")[1:]
+        model, songs = ours.activations.model_folder, ours.activations.songs
+        normalization = SiteRows.open(ours.activations, SITE, torch.device("cpu")).normalization
         self.folder, self.own, self.parts = folder, Own(0.0, 0.0), {"forward_seconds": 0.0, "saving_seconds": 0.0}
         job = {
             "checkpoint": str(model / "checkpoints" / "best_model.pt"),
             "sizes": files.read_json(model / "train-args.json"),
-            "n_codes": [len(e.weight) for e in ours.model.module.embeddings],  # type: ignore[union-attr, arg-type]
-            "codes": str(ours.activations.folder / "codes.npy"),
+            "n_values": ours.model.scheme.sizes,
+            "tokens": str(ours.activations.folder / store.TOKENS),
             "first_token": songs.first_token.tolist(),
             "n_tokens": songs.n_tokens.tolist(),
-            "mean": shift.tolist(),
-            "std": (1 / scale).tolist(),
+            "mean": normalization.shift.tolist(),
+            "std": (1 / normalization.scale).tolist(),
             "layer": LAYER,
             "folder": str(folder),
             "threads": torch.get_num_threads(),
@@ -201,7 +202,7 @@ def _reference_environment(python: str | None) -> tuple[str, dict[str, str]]:
     return sys.executable, os.environ | {"PYTHONPATH": str(folder)}
 
 
-def accuracy(ours: Ours, songs: list[int], run: Path) -> dict[str, Any]:
+def accuracy(ours: Ours, songs: list[int], run: Run) -> dict[str, Any]:
     """What bfloat16 changes on these songs: activations of every layer, next-token loss, and an SAE's quality."""
     errors, cosines, losses = [], [], {"float32": [], "bfloat16": []}
     rows: dict[str, list[torch.Tensor]] = {"float32": [], "bfloat16": []}
@@ -219,15 +220,10 @@ def accuracy(ours: Ours, songs: list[int], run: Path) -> dict[str, Any]:
         weights.append(a.shape[1] - 1)
     error, cosine = np.concatenate(errors, axis=1), np.concatenate(cosines, axis=1)
     nats = {precision: float(np.average(values, weights=weights)) for precision, values in losses.items()}
-    sae, opened = SparseAutoencoder.load(run / "sae"), ours.activations.layer(LAYER)
-    n = load_normalization(opened.folder, made_from(ours.activations, opened), "preprocess")
-    shift, scale = torch.from_numpy(n.shift), torch.from_numpy(n.scale)
+    tokens = [ours.tokens(song)[0] for song in songs]
     sae_quality = {}
     for precision, outputs_of in rows.items():
-        normalised = ((x - shift) * scale for x in outputs_of)
-        measured = quality(
-            normalised, lambda x: sae.encode(x / scale + shift), lambda z: (sae.decode(z) - shift) * scale
-        )
+        measured = quality(zip(outputs_of, tokens, strict=True), run.sae)
         assert measured is not None
         sae_quality[precision] = {"fvu": round(measured.fvu, 5), "l0": round(measured.l0, 3)}
     return {
@@ -245,12 +241,11 @@ def accuracy(ours: Ours, songs: list[int], run: Path) -> dict[str, Any]:
 
 def profile(ours: Ours, precision: str) -> dict[str, float]:
     """Share of the forward's time by operation, over a few batches spread over the lengths."""
-    module = ours.model.to_precision(precision)
+    ours.model.to_precision(precision)
     batches = plan_batches(ours.activations.songs.n_tokens, ours.config.batch_tokens)
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as recorded, torch.inference_mode():
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as recorded:
         for batch in batches[:: max(1, len(batches) // 4)]:
-            with record({LAYER: ours.model.layers[LAYER]}):
-                module(padded_tokens(ours.activations, batch).codes)
+            ours.model.recorded(padded_tokens(ours.activations, batch).tokens, [SITE])
     seconds = {event.key.removeprefix("aten::"): event.self_cpu_time_total for event in recorded.key_averages()}
     total = sum(seconds.values())
     shares = sorted(((name, value / total) for name, value in seconds.items()), key=lambda item: -item[1])
@@ -283,18 +278,20 @@ def benchmark(config: Config) -> dict[str, Any]:
         songs = list(range(number % parts, len(activations.songs.names), parts))
         rounds.time("reference", lambda s=songs: reference.run(s), own=lambda: reference.own)
     reference.close()
-    flops = flops_per_token(ours.model.module.sizes, LAYER, activations.songs.n_tokens)  # type: ignore[arg-type]
+    sizes = MMTSizes.load(activations.model_folder / "train-args.json")
+    flops = flops_per_token(sizes, LAYER, activations.songs.n_tokens)
     saving = reference.parts["saving_seconds"] / sum(reference.parts.values())
     return _report(rounds, flops, saving, ours, reference, difference, costs, profiles)
 
 
-def _copy_of(activations: ActivationSet) -> ActivationSet:
-    """The same songs in a folder of their own, with no layers."""
+def _copy_of(activations: store.ActivationSet) -> store.ActivationSet:
+    """The same songs in a folder of their own, with no sites."""
     folder = paths.home() / "data" / "extraction-benchmark"
-    for name in ("codes.npy", "songs.csv", "encoding.json", "manifest.json"):
+    activations.scheme.save(folder)
+    for name in (store.TOKENS, "songs.csv", store.MANIFEST):
         with files.atomic_write(folder / name) as file:
             file.write((activations.folder / name).read_bytes())
-    return open_set(folder)
+    return store.open_set(folder)
 
 
 def _report(

@@ -19,15 +19,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from _measuring import LAYER, ROOT, Rounds, prepare, print_table, quiet, run_benchmark, train_config, trained_run
+from _measuring import (
+    ROOT,
+    Rounds,
+    new_sweep,
+    prepare,
+    print_table,
+    quiet,
+    run_benchmark,
+    run_through,
+    train_config,
+    trained_run,
+)
 
-from music_interpret import paths
-from music_interpret import train as training
 from music_interpret.activations.store import ActivationSet
-from music_interpret.browse import open_run
 from music_interpret.config import CheckedConfig, PositiveInt
 from music_interpret.index import IndexConfig, build_index
-from music_interpret.sae.autoencoder import SparseAutoencoder
+from music_interpret.runs.run import Run, open_run
 
 TOP = 20
 
@@ -44,44 +52,33 @@ class Config(CheckedConfig):
     """Two rounds on a briefly trained run, nothing kept; for tests."""
 
 
-def index_all(run: Path) -> int:
+def index_all(run: Run) -> int:
     """The whole stage."""
     with quiet():
-        build_index(IndexConfig(run=str(run)))
-    return open_run(str(run)).activations.n_tokens
+        build_index(IndexConfig(run=str(run.folder)))
+    return run.activations.n_tokens
 
 
-@torch.no_grad()
 def train_epoch(activations: ActivationSet) -> int:
     """One epoch with the demo's arguments."""
     config = train_config(experiment_name="benchmark-index", epochs=1, overwrite=True)
-    folder = paths.run_folder("demo", "benchmark-index", LAYER)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    opened = {LAYER: training._open_layer(config, activations, LAYER)}
-    sweep = training._prepare(config, activations, opened, training._plans(config))
-    run = sweep.runs[0]
-    with quiet():
-        run.begin(resume=False)
-        sweep.loop()
-        run.close()
-    shutil.rmtree(folder.parent)
-    return run.n_done * config.batch_size
+    sweep = new_sweep(config, activations)
+    n_tokens = run_through(sweep)
+    shutil.rmtree(sweep.runs[0].folder.parent)
+    return n_tokens
 
 
 @torch.inference_mode()
-def full_pass(run: Path, activations: ActivationSet, latent: int, batch_tokens: int = 4096) -> int:
+def full_pass(run: Run, latent: int, batch_tokens: int = 4096) -> int:
     """Encode every activation and keep one latent's largest."""
-    autoencoder, layer = SparseAutoencoder.load(run / "sae"), activations.layer(LAYER)
-    firsts = range(0, activations.n_tokens, batch_tokens)
-    rows = (layer.read(first, min(first + batch_tokens, activations.n_tokens)) for first in firsts)
-    torch.cat([autoencoder.encode(torch.tensor(r).float())[:, latent] for r in rows]).topk(TOP)
-    return activations.n_tokens
+    rows = run.rows.rows(run.activations.songs.spans(None), batch_tokens)
+    torch.cat([run.sae.encode(x, tokens)[:, latent] for x, tokens in rows]).topk(TOP)
+    return run.activations.n_tokens
 
 
-def query_seconds(run: Path, latents: list[int]) -> dict[str, float]:
+def query_seconds(run: Run, latents: list[int]) -> dict[str, float]:
     """Median seconds of one latent's top tokens: from the open index, and cold with opening it."""
-    index = open_run(str(run))
+    index = open_run(run.folder).index
     warm, cold = [], []
     for latent in latents:
         index.top(latent, TOP)
@@ -90,10 +87,10 @@ def query_seconds(run: Path, latents: list[int]) -> dict[str, float]:
         warm.append(time.perf_counter() - begun)
     del index
     for latent in latents[:10]:
-        for path in (run / "features").iterdir():
+        for path in (run.folder / "features").iterdir():
             _drop_from_cache(path)
         begun = time.perf_counter()
-        open_run(str(run)).top(latent, TOP)
+        open_run(run.folder).index.top(latent, TOP)
         cold.append(time.perf_counter() - begun)
     return {"warm_seconds": statistics.median(warm), "cold_seconds": statistics.median(cold)}
 
@@ -114,7 +111,7 @@ def benchmark(config: Config) -> dict[str, Any]:
     run = trained_run(1 if config.quick else 8)
     index_all(run)  # warm up
     train_epoch(activations)
-    index = open_run(str(run))
+    index = open_run(run.folder).index
     live = (index.statistics.density > 0).nonzero()[0]
     latents = live[:: max(1, len(live) // 100)].tolist()
     n_firings, d_sae = len(index.values), index.d_sae
@@ -123,7 +120,7 @@ def benchmark(config: Config) -> dict[str, Any]:
     for _ in range(2 if config.quick else config.rounds):
         rounds.time("index", lambda: index_all(run))
         rounds.time("epoch", lambda: train_epoch(activations))
-        rounds.time("pass", lambda: full_pass(run, activations, latents[0]))
+        rounds.time("pass", lambda: full_pass(run, latents[0]))
     seconds = {
         name: {"median": round(statistics.median(values), 3), "best": round(min(values), 3)}
         for name, values in ((name, [s.seconds for (s,) in rounds.undisturbed(name)]) for name in rounds.sections)

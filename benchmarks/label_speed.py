@@ -14,19 +14,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from _measuring import ROOT, prepare, run_benchmark, target, trained_run
+from _measuring import ROOT, indexed, prepare, run_benchmark, target, trained_run
 
-from music_interpret import paths
-from music_interpret.browse import open_run
 from music_interpret.config import CheckedConfig, PositiveInt
 from music_interpret.features.firings import Firings
 from music_interpret.features.labelling import Corpus
 from music_interpret.features.scoring import score
+from music_interpret.features.sequences import sequences_of
 from music_interpret.features.truth import Columns, scored_columns
-from music_interpret.index import IndexConfig, build_index
-from music_interpret.music.concepts.library import BUILT_IN
-from music_interpret.music.metres import read_metres
-from music_interpret.tokens.concept_table import ConceptTable, Sequences, concept_table
+from music_interpret.tokens.concept_table import ConceptTable, concept_table
+from music_interpret.tokens.concepts import library
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,30 +66,25 @@ def some_columns(columns: Columns, values: int) -> Columns:
 
 def benchmark(config: Config) -> dict[str, Any]:
     activations = prepare(config.home)
-    run = trained_run(1 if config.quick else 8)
-    if not (run / "features" / "index.json").is_file():
-        build_index(IndexConfig(run=str(run)))
-    index = open_run(str(run))
-    first = np.append(activations.songs.first_token, activations.n_tokens)
-    complete = np.ones(len(activations.songs.names), bool)
-    metres = read_metres(paths.dataset_folder("m21"))
-    songs = Sequences(activations.tokens, first, activations.songs.names, complete, activations.encoding(), metres)
-    n_notes = int((np.asarray(activations.tokens)[:, 0] == 3).sum())
+    index = indexed(trained_run(1 if config.quick else 8)).index
+    songs = sequences_of(activations)
+    concepts = library(songs.scheme)
+    n_notes = len(songs.scheme.aligned(songs.tokens, songs.first_token).notes)
     torch.set_num_threads(1)
     rates = []
     for _ in range(1 if config.quick else config.rounds):
         started = time.perf_counter()
-        table = concept_table(BUILT_IN, songs)
+        table = concept_table(concepts, songs)
         rates.append(n_notes / (time.perf_counter() - started))
-    n_values = sum(concept.n_values for concept in BUILT_IN)
+    n_values = sum(concept.n_values for concept in concepts)
     print(
-        f"{len(BUILT_IN)} concepts, {n_values} values: {np.median(rates):,.0f} notes a second on one core", flush=True
+        f"{len(concepts)} concepts, {n_values} values: {np.median(rates):,.0f} notes a second on one core", flush=True
     )
 
     torch.set_num_threads(os.cpu_count() or 1)
     times = max(round((50_000 if config.quick else config.tokens) / activations.n_tokens), 1)
     firings = Firings(index.offsets, index.token_rows, index.values)
-    table, firings, first = repeated(table, firings, first, times)
+    table, firings, first = repeated(table, firings, songs.first_token, times)
     spans = np.stack([first[:-1], first[1:]], axis=1)
     tenth = np.arange(len(spans)) % 10
     by_split = {"train": spans[tenth < 8], "valid": spans[tenth == 8], "test": spans[tenth == 9]}
@@ -105,7 +97,7 @@ def benchmark(config: Config) -> dict[str, Any]:
     seconds = time.perf_counter() - started
     print(f"{int(first[-1]):,} tokens x {firings.n_latents:,} latents x {len(columns)} columns: {seconds:.1f} s")
     return {
-        "concepts": len(BUILT_IN),
+        "concepts": len(concepts),
         "concept_values": n_values,
         "notes": n_notes,
         "notes_a_second": target(round(float(np.median(rates))), 50_000),

@@ -7,22 +7,18 @@ autoencoders saw. The same autoencoders are trained on a model with re-initialis
     python3 benchmarks/labels.py [--home FOLDER] [--layers 3 5 7] [--quick]
 """
 
-import os
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import architectures
-from _measuring import ROOT, prepare, print_table, quiet, run_benchmark
+from _measuring import ROOT, indexed, prepare, print_table, quiet, run_benchmark
 
-from music_interpret import demo, files, paths
+from music_interpret import files
 from music_interpret.config import CheckedConfig, NonNegativeInt, as_dict
-from music_interpret.index import IndexConfig, build_index
-from music_interpret.ingest import IngestConfig, ingest
 from music_interpret.label import REINITIALISED, SAE, LabelConfig, label
-from music_interpret.music.concepts.library import BUILT_IN
-from music_interpret.music.metres import METRES
+from music_interpret.runs.run import Run
+from music_interpret.tokens.concepts import library
 
 K = 32
 CONTEXTS = {"none": "plain SAE", "additive": "context SAE"}
@@ -46,13 +42,12 @@ class Config(CheckedConfig):
     """One layer, one epoch, nothing kept in results/; for tests."""
 
 
-def labelled(run: Path, *, controls: bool) -> dict[str, Any]:
+def labelled(run: Run, *, controls: bool) -> dict[str, Any]:
     """Set-level numbers of a run, indexed and labelled if that was not done, and of its controls."""
-    if not (run / "features" / "index.json").is_file():
-        build_index(IndexConfig(run=str(run)))
-    config = LabelConfig(run=str(run), controls=controls, reinitialised=True)
-    path = run / "labels" / "labels.json"
-    wanted = {"arguments": as_dict(config), "concepts": [concept.name for concept in BUILT_IN]}
+    config = LabelConfig(run=str(indexed(run).folder), controls=controls, reinitialised=True)
+    path = run.folder / "labels" / "labels.json"
+    concepts = [concept.name for concept in library(run.activations.scheme)]
+    wanted = {"arguments": as_dict(config), "concepts": concepts}
     if path.is_file():
         meta = files.read_json(path)
         if wanted == {"arguments": meta["arguments"], "concepts": [concept["name"] for concept in meta["concepts"]]}:
@@ -105,13 +100,8 @@ HEAD = (
 
 
 def benchmark(config: Config) -> dict[str, Any]:
-    os.environ["MUSIC_INTERPRET_HOME"] = str(Path(config.home).resolve())
-    prepare(config.home)
-    if not (paths.dataset_folder(demo.DATASET) / METRES).is_file():  # ingested before metres were kept
-        ingest(IngestConfig(source="music21:bach", dataset_name=demo.DATASET, polyphonic=True, overwrite=True))
-        demo.hold_out_songs()
     layers = config.layers[:1] if config.quick else config.layers
-    architectures.extract_layers(layers)
+    prepare(config.home, layers)
     runs = {
         context: architectures.run_all(architectures.Config(layers=layers, quick=config.quick), "topk", context)
         for context in CONTEXTS
@@ -120,9 +110,7 @@ def benchmark(config: Config) -> dict[str, Any]:
     for layer in layers:
         numbers: dict[str, Any] = {}
         for context, title in CONTEXTS.items():
-            run = next(
-                r for r in runs[context] if r.name == paths.layer_name(layer) and r.parent.name.endswith(f"-k{K}")
-            )
+            run = next(r for r in runs[context] if r.site.layer == layer and r.settings.arguments["k"] == K)
             started = time.monotonic()
             with quiet():
                 summaries = labelled(run, controls=context == "additive")

@@ -13,15 +13,14 @@ import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
-from _measuring import ROOT, print_table, run_benchmark, target
+from _measuring import ROOT, SITE, print_table, run_benchmark, target
 
 from music_interpret.activations.batches import ShuffledBatches
-from music_interpret.activations.store import ShardWriter, shard_path
+from music_interpret.activations.store import ShardWriter, SiteActivations, SongTable, shard_path, shard_rows
 from music_interpret.config import CheckedConfig, PositiveInt
 from music_interpret.sae.architectures import ARCHITECTURES
 from music_interpret.sae.objective import Objective
@@ -46,8 +45,8 @@ class Config(CheckedConfig):
     """A small set, nothing kept; for tests."""
 
 
-def write_set(folder: Path, n_tokens: int) -> SimpleNamespace:
-    """A layer of random float16 rows as extraction lays it out, and then opened with its pages dropped from memory."""
+def write_set(folder: Path, n_tokens: int) -> SiteActivations:
+    """A site of random float16 rows as extraction lays it out, and then opened with its pages dropped from memory."""
     writer = ShardWriter(folder, n_tokens, SHARD_TOKENS, D_MODEL, "float16")
     rng = np.random.default_rng(0)
     for first in range(0, n_tokens, 65_536):
@@ -57,30 +56,25 @@ def write_set(folder: Path, n_tokens: int) -> SimpleNamespace:
     for file in writer.files:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     writer.close()
-    n_shards = -(-n_tokens // SHARD_TOKENS)
-    shards = [np.load(shard_path(folder, number), mmap_mode="r") for number in range(n_shards)]
-
-    def read(start: int, stop: int) -> np.ndarray:
-        pieces = []
-        while start < stop:
-            number, place = divmod(start, SHARD_TOKENS)
-            piece = shards[number][place : place + stop - start]
-            pieces.append(piece)
-            start += len(piece)
-        return np.concatenate(pieces)
-
-    return SimpleNamespace(shards=shards, read=read)
-
-
-def stream(layer: Any, n_tokens: int, buffer_tokens: int) -> float:
-    """Tokens a second through one epoch, normalised."""
-    batches = ShuffledBatches(
-        {0: layer}, np.array([[0, n_tokens]]), batch_size=BATCH, seed=0, buffer_tokens=buffer_tokens
+    numbers = range(len(shard_rows(n_tokens, SHARD_TOKENS)))
+    return SiteActivations(
+        site=SITE,
+        folder=folder,
+        shards=[np.load(shard_path(folder, number), mmap_mode="r") for number in numbers],
+        shard_tokens=SHARD_TOKENS,
+        meta={},
+        songs=SongTable(["random"], np.array([0]), np.array([n_tokens]), np.array(["train"])),
     )
+
+
+def stream(activations: SiteActivations, buffer_tokens: int) -> float:
+    """Tokens a second through one epoch, normalised."""
+    spans = activations.songs.spans("train")
+    batches = ShuffledBatches({SITE: activations}, spans, batch_size=BATCH, seed=0, buffer_tokens=buffer_tokens)
     shift, scale = torch.zeros(D_MODEL), torch.ones(D_MODEL)
     started, total = time.perf_counter(), 0
     for batch in batches.epoch(0):
-        total += len(batch.rows[0].float().sub_(shift).mul_(scale))
+        total += len(batch.rows[SITE].float().sub_(shift).mul_(scale))
     return total / (time.perf_counter() - started)
 
 
@@ -116,8 +110,8 @@ def benchmark(config: Config) -> dict[str, Any]:
     folder = Path(config.home) / "loading"
     shutil.rmtree(folder, ignore_errors=True)
     try:
-        layer = write_set(folder, n_tokens)
-        first, again = (stream(layer, n_tokens, buffer_tokens) for _ in range(2))
+        activations = write_set(folder, n_tokens)
+        first, again = (stream(activations, buffer_tokens) for _ in range(2))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     step = step_rate(4 if config.quick else config.steps)

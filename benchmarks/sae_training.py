@@ -21,13 +21,24 @@ from typing import Any
 
 import numpy as np
 import torch
-from _measuring import LAYER, ROOT, Rounds, prepare, print_table, quiet, run_benchmark, target, train_config
+from _measuring import (
+    ROOT,
+    SITE,
+    Rounds,
+    new_sweep,
+    prepare,
+    print_table,
+    run_benchmark,
+    run_through,
+    target,
+    train_config,
+    write_normalized,
+)
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from music_interpret import paths
-from music_interpret import train as stage
 from music_interpret.activations.store import ActivationSet
 from music_interpret.config import CheckedConfig, PositiveInt
 from music_interpret.sae.sweep import Sweep
@@ -121,39 +132,17 @@ class Stage:
             overwrite=True,
         )
         self.activations = activations
-        self.folder = paths.run_folder("demo", "benchmark", LAYER)
+        self.folder = paths.run_folder("demo", "benchmark", SITE.folder)
 
     def new_run(self) -> Sweep:
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
-        opened = {LAYER: stage._open_layer(self.config, self.activations, LAYER)}
-        return stage._prepare(self.config, self.activations, opened, stage._plans(self.config))
-
-    @torch.no_grad()
-    def epoch(self, sweep: Sweep) -> int:
-        with quiet():
-            run = sweep.runs[0]
-            run.begin(resume=False)
-            sweep.loop()
-            run.close()
-        return run.n_done * BATCH
+        return new_sweep(self.config, self.activations)
 
     @torch.no_grad()
     def steps(self, sweep: Sweep, steps: int) -> int:
-        rows = sweep.normalized(next(sweep.batches.epoch(0)))[LAYER]
+        rows = sweep.normalized(next(sweep.batches.epoch(0)))[SITE]
         for _ in range(steps):
             sweep.runs[0].trainer.step(rows)
         return steps * BATCH
-
-
-def write_processed(activations: ActivationSet) -> Path:
-    """The train songs' z-scored activations in one float32 array, as the reference has them on disk."""
-    path = paths.home() / "data" / "reference" / "processed.npy"
-    layer, normalization = stage._open_layer(train_config(), activations, LAYER)
-    rows = [normalization.apply(layer.read(start, stop)) for start, stop in activations.songs.spans("train")]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.save(path, np.concatenate(rows))
-    return path
 
 
 def profile(one: Stage, steps: int = 4) -> dict[str, float]:
@@ -171,17 +160,18 @@ def profile(one: Stage, steps: int = 4) -> dict[str, float]:
 def benchmark(config: Config) -> dict[str, Any]:
     activations = prepare(config.home)
     stages = {precision: Stage(activations, precision) for precision in ("float32", "bfloat16")}
-    reference = PlainTraining(write_processed(activations), activations.d_model)
+    processed = paths.home() / "data" / "reference" / "processed.npy"
+    reference = PlainTraining(write_normalized(processed, activations, "train"), activations.d_model)
     count, steps = (2, 4) if config.quick else (config.rounds, config.reference_steps)
     profiles = {precision: profile(one) for precision, one in stages.items()}
     for one in stages.values():
-        one.epoch(one.new_run())  # warm up; the first run imports TensorBoard
+        run_through(one.new_run())  # warm up; the first run imports TensorBoard
     reference.run(2)
     rounds = Rounds(0 if config.quick else 60)
     for _ in range(count):
         for precision, one in stages.items():
             run = one.new_run()
-            rounds.time(f"stage {precision}", lambda o=one, r=run: o.epoch(r))
+            rounds.time(f"stage {precision}", lambda r=run: run_through(r))
             rounds.time(f"step {precision}", lambda o=one, r=run: o.steps(r, steps))
         rounds.time("reference", lambda: reference.run(steps))
     for one in stages.values():

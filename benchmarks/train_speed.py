@@ -28,15 +28,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from _measuring import LAYER, ROOT, Own, Rounds, prepare, print_table, run_benchmark, target, train_config
+from _measuring import ROOT, Own, Rounds, prepare, print_table, run_benchmark, target, write_normalized
 
 from music_interpret import files, paths
-from music_interpret import train as stage
 from music_interpret.activations.store import ActivationSet
 from music_interpret.config import CheckedConfig, PositiveFloat, PositiveInt
 from music_interpret.errors import InputError
 from music_interpret.models.device import DeviceName, pick_device
-from music_interpret.music.dataset import Split
+from music_interpret.music.dataset import SPLITS, Split
 
 TORCH = "torch==2.13.0"
 D_SAE, K, BATCH = 4096, 32, 4096
@@ -191,18 +190,9 @@ class Bench:
     def __init__(self, config: Config, activations: ActivationSet) -> None:
         self.config = config
         self.folder = paths.home() / "data" / "train_speed"
-        self.rows = {split: self._write(activations, split) for split in ("train", "valid", "test")}
+        self.rows = {split: write_normalized(self.folder / f"{split}.npy", activations, split) for split in SPLITS}
         self.device = str(pick_device(config.device))
         self.rates: dict[str, dict[str, dict[str, float]]] = files.read_json(RATES) if RATES.is_file() else {}
-
-    def _write(self, activations: ActivationSet, split: Split) -> Path:
-        """One split's normalised rows in one float32 array, ready for any library."""
-        path = self.folder / f"{split}.npy"
-        layer, normalization = stage._open_layer(train_config(), activations, LAYER)
-        rows = [normalization.apply(layer.read(start, stop)) for start, stop in activations.songs.spans(split)]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, np.concatenate(rows))
-        return path
 
     def train(self, subject: Subject, steps: int, lr: float | None, held_out: Split = "test", **options: Any) -> Result:
         """Train once in the library's environment; InputError if its worker fails."""

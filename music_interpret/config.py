@@ -217,10 +217,14 @@ def _refused(name: str, value: Any, expected: str) -> InputError:
     return InputError(f"{name} is {shown}; expected {expected}")
 
 
+def _is_required(field: dataclasses.Field) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
 def _add_argument(parser: argparse.ArgumentParser, field: dataclasses.Field, annotation: Any, doc: str) -> None:
     options: dict[str, Any] = {"help": doc.replace("%", "%%")}
     kind = _Kind.of(annotation)
-    required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    required = _is_required(field)
     if kind.choices:
         options["choices"] = kind.choices
     elif kind.type is not bool:
@@ -257,7 +261,8 @@ def parser_of(config: type, prog: str) -> argparse.ArgumentParser:
     )
     hints = typing.get_type_hints(config, include_extras=True)
     docs = field_docs(config)
-    for field in dataclasses.fields(config):
+    # What must be given comes first, also where a config derives from one of options.
+    for field in sorted(dataclasses.fields(config), key=lambda field: not _is_required(field)):
         _add_argument(parser, field, hints[field.name], docs.get(field.name, ""))
     if presets := presets_of(config):
         parser.add_argument("--preset", choices=tuple(presets), help="other defaults; options given win over them")

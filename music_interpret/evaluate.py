@@ -91,7 +91,7 @@ def evaluate(config: EvaluateConfig) -> Path:
             split without songs, or runs of different width.
     """
     subject = open_run(config.run, config.device)
-    if not len(subject.activations.songs.spans(config.split)):
+    if not len(subject.rows.activations.songs.spans(config.split)):
         raise InputError(f"{subject.activations.folder} has no {config.split} songs; expected a split that has some")
     other = open_run(config.against, config.device) if config.against else None
     if other and other.sae.d_in != subject.sae.d_in:

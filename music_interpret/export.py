@@ -68,9 +68,10 @@ def export(config: ExportConfig) -> Path:
 
 def _for_raw_input(run: Run) -> SparseAutoencoder:
     """The autoencoder with its token baseline estimated from the activation, and what that costs printed and noted."""
-    autoencoder, spans = run.sae, run.activations.songs.spans
+    autoencoder = run.sae
     if autoencoder.baseline is None:
         raise InputError(f"{run.folder} has no token baseline, so it takes raw activations; expected no --raw_input")
+    spans = run.activations.songs.spans
     estimate = raw_input.estimated_baseline(autoencoder, run.rows.rows(spans("train")))
     approximation = raw_input.folded(autoencoder, estimate)
     measured = raw_input.agreement(autoencoder, approximation, run.rows.rows(spans("test")))

@@ -6,51 +6,26 @@ of its own (see `sae/training_run.py` for what that holds).
 
 import contextlib
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from music_interpret import __version__, files, paths
-from music_interpret.activations.batches import ShuffledBatches
 from music_interpret.activations.site_rows import SiteRows
 from music_interpret.activations.store import ActivationSet, open_set
-from music_interpret.config import (
-    CheckedConfig,
-    FolderName,
-    Fraction,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    Seed,
-    as_dict,
-    positional,
-    within,
-)
+from music_interpret.config import FolderName, NonNegativeInt, as_dict, positional
 from music_interpret.errors import InputError
 from music_interpret.models.device import DeviceName, pick_device
 from music_interpret.models.site import Site, chosen_sites
-from music_interpret.sae import token_baseline
-from music_interpret.sae.architectures import ARCHITECTURES, ArchitectureName
-from music_interpret.sae.autoencoder import SparseAutoencoder
-from music_interpret.sae.metrics import Quality, quality
-from music_interpret.sae.objective import Objective
+from music_interpret.sae.architectures import ARCHITECTURES
+from music_interpret.sae.options import TrainingOptions
+from music_interpret.sae.preparation import Plan, Preparation
 from music_interpret.sae.sweep import Sweep
-from music_interpret.sae.token_baseline import TokenBaseline
 from music_interpret.sae.tracking import TrackerName, tracked
-from music_interpret.sae.training import Hyperparameters, Trainer
-from music_interpret.sae.training_run import TrainingRun
 
-MEASURED_TOKENS = 8192
-# What is taken where nothing is given.
-ALPHAS: dict[str, float] = {"relu": 1e-2, "gated": 1e-2, "jumprelu": 1.0}
-SPARSITY_WARMUPS: dict[str, float] = {"relu": 0.1, "gated": 0.1, "jumprelu": 0.3}
 # Values that do not belong to the run: how it is gone about, and what a sweep shares.
 NOT_ARGUMENTS = ("resume", "overwrite", "layers", "sites", "tracker")
 # Arguments that change no weight, in which a run that is resumed may differ.
@@ -58,7 +33,7 @@ CHANGE_NO_WEIGHT = ("log_every", "checkpoint_every")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig(CheckedConfig):
+class TrainConfig(TrainingOptions):
     """Train sparse autoencoders on the activations of one or several sites."""
 
     dataset_name: FolderName = positional()
@@ -73,68 +48,6 @@ class TrainConfig(CheckedConfig):
     """Layers to train on, one autoencoder each; they must have been extracted and preprocessed."""
     sites: tuple[str, ...] | None = None
     """Sites by name, such as mlp_out.2, alongside or in place of --layers."""
-    architecture: ArchitectureName = "topk"
-    """relu and gated are made sparse by a penalty (alpha), the others by how many latents may fire (k): topk on each
-    token, batchtopk and matryoshka on average, jumprelu on average by a penalty.
-    """
-    token_baseline: Literal["none", "additive"] = "additive"
-    """additive: subtract what a token's own fields say (one trained vector for each value), so that latents are left to
-    say what the model made of the context.
-    """
-    d_sae: Annotated[int, within(1, 2**24)] = 2048
-    """Number of latents."""
-    k: tuple[PositiveFloat, ...] | None = None
-    """Latents that fire on a token (topk, batchtopk, matryoshka), or the number aimed at (jumprelu): 32 if not given.
-    Several values train several autoencoders.
-    """
-    alpha: tuple[NonNegativeFloat, ...] | None = None
-    """Weight of the sparsity penalty against the squared error (averaged over dimensions): 0.01 for relu and gated, 1
-    for jumprelu if not given. Several values train several autoencoders.
-    """
-    decoder_norm: Literal["unit", "free"] = "unit"
-    """relu only: unit keeps decoder rows at norm 1; free leaves them, and weighs the penalty by them."""
-    prefixes: tuple[PositiveInt, ...] | None = None
-    """matryoshka only: numbers of latents that reconstruct on their own; 1/16, 1/8, 1/4, 1/2 and all if not given."""
-    bandwidth: PositiveFloat = 0.5
-    """jumprelu only: width of the window around a threshold from which its gradient comes."""
-    lr: PositiveFloat = 3e-3
-    """Learning rate of Adam after warm-up."""
-    batch_size: PositiveInt = 1024
-    """Tokens an optimiser step."""
-    epochs: PositiveInt = 8
-    """Passes over the train songs."""
-    lr_warmup: Fraction = 0.05
-    """Share of the steps over which the learning rate rises from 0."""
-    lr_decay: Fraction = 0.2
-    """Share of the steps over which the learning rate falls to 0 at the end."""
-    sparsity_warmup: Fraction | None = None
-    """Share of the steps over which the penalty rises from 0, or k falls from four times its value: 0.1 for relu and
-    gated, 0.3 for jumprelu, 0 for the others if not given.
-    """
-    clip_norm: NonNegativeFloat = 0.0
-    """Largest norm of a step's gradients together; 0 leaves them as they are."""
-    aux_weight: NonNegativeFloat = 0.03125
-    """Weight of the loss through which dead latents learn what the others leave over (AuxK); 0 leaves them dead."""
-    encoder_bias: float = -1.0
-    """Initial encoder bias of relu and gated (jumprelu: threshold) in normalised space: how many standard deviations a
-    latent ignores at first.
-    """
-    encoder_scale: PositiveFloat = 1.0
-    """Initial encoder, as a multiple of the transposed decoder."""
-    decoder_bias: bool = True
-    """Whether the decoder bias is trained; without it stays at the mean of the activations."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """dtype of the dense matrix products; parameters and sums stay float32."""
-    seed: Seed = 0
-    """Fixes the initial weights and the order of the tokens."""
-    buffer_tokens: PositiveInt = 4_194_304
-    """Tokens held in memory for shuffling, over all sites; a larger set is shuffled in buffers of this size."""
-    window_tokens: PositiveInt = 50_000
-    """Tokens without firing after which a latent counts as dead; overactive ones are counted over as many."""
-    log_every: PositiveInt = 50
-    """Steps between logged losses."""
-    checkpoint_every: PositiveInt = 1000
-    """Steps between checkpoints."""
     device: DeviceName = "auto"
     """Where to train; auto takes a GPU if there is one, cuda:1 the second GPU."""
     tracker: TrackerName = "none"
@@ -167,43 +80,6 @@ class TrainConfig(CheckedConfig):
         if self.resume and self.overwrite:
             raise InputError("--resume and --overwrite exclude each other")
         chosen_sites(self.layers, self.sites)
-        self._check_sparsity()
-
-    def _check_sparsity(self) -> None:
-        """Refuse knobs that the architecture does not have, and values that it cannot have."""
-        knobs = ARCHITECTURES[self.architecture].knobs
-        for knob in ("alpha", "k"):
-            values = getattr(self, knob)
-            if values is None:
-                continue
-            if knob not in knobs:
-                raise InputError(f"--{knob} has no meaning for {self.architecture}; expected --{' and --'.join(knobs)}")
-            named = [f"{value:g}" for value in values]  # as the runs' folders are
-            if len(set(named)) < len(named):
-                raise InputError(f"--{knob} names a value twice: {' '.join(named)}")
-        for k in self.k or ():
-            if k > self.d_sae:
-                raise InputError(f"--k is {k:g}; expected at most d_sae, {self.d_sae}")
-            if self.architecture == "topk" and k != round(k):
-                raise InputError(f"--k is {k:g}; expected a whole number for topk")
-        if self.decoder_norm == "free" and self.architecture != "relu":
-            raise InputError(f"--decoder_norm free has no meaning for {self.architecture}; expected relu")
-        if self.prefixes is not None:
-            if self.architecture != "matryoshka":
-                raise InputError(f"--prefixes has no meaning for {self.architecture}; expected matryoshka")
-            if sorted(set(self.prefixes)) != list(self.prefixes):
-                raise InputError(f"--prefixes is {self.prefixes}; expected rising numbers")
-            if self.prefixes[-1] != self.d_sae:
-                raise InputError(f"--prefixes ends with {self.prefixes[-1]}; expected d_sae, {self.d_sae}")
-
-
-class _Plan(NamedTuple):
-    """One autoencoder of a sweep: its site, its sparsity and its folder."""
-
-    site: Site
-    alpha: float
-    k: float
-    folder: Path
 
 
 def train(config: TrainConfig) -> list[Path]:
@@ -218,10 +94,10 @@ def train(config: TrainConfig) -> list[Path]:
     device = pick_device(config.device)
     sites = chosen_sites(config.layers, config.sites)
     opened = {site: SiteRows.open(activations, site, device) for site in sites}
-    plans = _plans(config, sites)
+    plans = _plans(config, opened)
     _check_some_fire(config, activations, plans)
     for plan in plans:
-        _check_run_folder(config, plan.folder, _training_args(config, opened[plan.site], plan))
+        _check_run_folder(config, plan)
     with contextlib.ExitStack() as held:
         for plan in plans:
             held.enter_context(files.locked(plan.folder, "this run"))
@@ -229,27 +105,25 @@ def train(config: TrainConfig) -> list[Path]:
                 files.clear_folder(plan.folder)
         unfinished = [plan for plan in plans if not (config.resume and _is_finished(plan.folder))]
         if unfinished:
-            _train(config, _Preparation(config, activations, opened, unfinished).sweep(unfinished))
+            _train(config, Preparation(config, activations, opened, unfinished).sweep(unfinished))
     return [plan.folder for plan in plans]
 
 
-def _plans(config: TrainConfig, sites: Sequence[Site]) -> list[_Plan]:
+def _plans(config: TrainConfig, opened: dict[Site, SiteRows]) -> list[Plan]:
     """Every site with every value of alpha and k."""
-    knobs = ARCHITECTURES[config.architecture].knobs
-    alphas = config.alpha or (ALPHAS.get(config.architecture, 0.0),)
-    ks = config.k or ((float(min(32, config.d_sae)),) if "k" in knobs else (0.0,))
     plans = []
-    for site in sites:
-        for alpha in alphas:
-            for k in ks:
+    for site, rows in opened.items():
+        for alpha in config.alphas:
+            for k in config.ks:
                 name = config.experiment_name
-                name += f"-alpha{alpha:g}" if len(alphas) > 1 else ""
-                name += f"-k{k:g}" if len(ks) > 1 else ""
-                plans.append(_Plan(site, alpha, k, paths.run_folder(config.series_name, name, site.folder)))
+                name += f"-alpha{alpha:g}" if len(config.alphas) > 1 else ""
+                name += f"-k{k:g}" if len(config.ks) > 1 else ""
+                folder = paths.run_folder(config.series_name, name, site.folder)
+                plans.append(Plan(site, alpha, k, folder, _training_args(config, rows, name, alpha, k)))
     return plans
 
 
-def _check_some_fire(config: TrainConfig, activations: ActivationSet, plans: list[_Plan]) -> None:
+def _check_some_fire(config: TrainConfig, activations: ActivationSet, plans: list[Plan]) -> None:
     """Refuse a k of which nothing is left in a batch (batchtopk, matryoshka)."""
     n_tokens = int(np.diff(activations.songs.spans("train")).sum())
     batch_size = min(config.batch_size, n_tokens)
@@ -260,26 +134,22 @@ def _check_some_fire(config: TrainConfig, activations: ActivationSet, plans: lis
             )
 
 
-def _sparsity_warmup(config: TrainConfig) -> float:
-    given = config.sparsity_warmup
-    return SPARSITY_WARMUPS.get(config.architecture, 0.0) if given is None else given
-
-
 def _is_finished(folder: Path) -> bool:
     if finished := (folder / "sae" / "cfg.json").is_file():
         print(f"run {folder} is finished")
     return finished
 
 
-def _training_args(config: TrainConfig, rows: SiteRows, plan: _Plan) -> dict[str, Any]:
+def _training_args(config: TrainConfig, rows: SiteRows, name: str, alpha: float, k: float) -> dict[str, Any]:
     """What a run writes down of itself: arguments, data and version."""
     knobs = ARCHITECTURES[config.architecture].knobs
-    own = replace(config, experiment_name=plan.folder.parent.name)
-    arguments = {k: v for k, v in as_dict(own).items() if k not in NOT_ARGUMENTS}
-    arguments |= {"alpha": plan.alpha if "alpha" in knobs else None, "k": plan.k if "k" in knobs else None}
+    own = replace(config, experiment_name=name)
+    arguments = {key: value for key, value in as_dict(own).items() if key not in NOT_ARGUMENTS}
+    arguments |= {"alpha": alpha if "alpha" in knobs else None, "k": k if "k" in knobs else None}
+    site = rows.site.site
     return {
         "music_interpret": __version__,
-        "arguments": arguments | {"layer": plan.site.layer, "site": plan.site.name},
+        "arguments": arguments | {"layer": site.layer, "site": site.name},
         "activations": rows.made_from,
         "activations_folder": rows.activations.folder.name,
     }
@@ -303,8 +173,9 @@ def config_of(arguments: dict[str, Any], **changes: Any) -> TrainConfig:
         raise InputError(f"the run was not trained by this version ({error}); train it again") from None
 
 
-def _check_run_folder(config: TrainConfig, folder: Path, args: dict[str, Any]) -> None:
+def _check_run_folder(config: TrainConfig, plan: Plan) -> None:
     """Refuse to write over a run; on resuming, refuse other activations or arguments that give other weights."""
+    folder, args = plan.folder, plan.args
     path = folder / "training_args.json"
     if config.resume:
         if not path.is_file():
@@ -319,102 +190,6 @@ def _check_run_folder(config: TrainConfig, folder: Path, args: dict[str, Any]) -
         raise InputError(
             f"run {folder} exists; --resume goes on with it, --overwrite replaces it, or take another name"
         )
-
-
-class _Preparation:
-    """What the runs of one call start from: batches, normalisation, token baselines, and how they are measured."""
-
-    def __init__(
-        self, config: TrainConfig, activations: ActivationSet, opened: dict[Site, SiteRows], plans: list[_Plan]
-    ) -> None:
-        self.config, self.activations = config, activations
-        self.sites = {plan.site: opened[plan.site] for plan in plans}
-        self.batches = ShuffledBatches(
-            {site: rows.site for site, rows in self.sites.items()},
-            activations.songs.spans("train"),
-            batch_size=config.batch_size,
-            seed=config.seed,
-            buffer_tokens=config.buffer_tokens // len(self.sites),
-        )
-        self.tokens = np.array(activations.tokens) if config.token_baseline != "none" else None
-        self.tables: dict[Site, Tensor] = {}
-
-    def sweep(self, plans: list[_Plan]) -> Sweep:
-        """All the planned runs at their start."""
-        normalizations = {site: rows.normalization for site, rows in self.sites.items()}
-        device = next(iter(self.sites.values())).device
-        return Sweep([self.run(plan) for plan in plans], self.batches, normalizations, self.tokens, device)
-
-    def run(self, plan: _Plan) -> TrainingRun:
-        """One planned run at its start."""
-        config, rows = self.config, self.sites[plan.site]
-        return TrainingRun(
-            plan.folder,
-            _training_args(config, rows, plan),
-            self._trainer(plan),
-            plan.site,
-            rows.normalization,
-            partial(self._quality, rows),
-            batch_size=self.batches.batch_size,
-            log_every=config.log_every,
-            checkpoint_every=config.checkpoint_every,
-        )
-
-    def _trainer(self, plan: _Plan) -> Trainer:
-        config, rows = self.config, self.sites[plan.site]
-        parameters = ARCHITECTURES[config.architecture].initial(
-            rows.site.width,
-            config.d_sae,
-            encoder_bias=config.encoder_bias,
-            encoder_scale=config.encoder_scale,
-            generator=torch.Generator().manual_seed(config.seed),
-        )
-        baseline = self._baseline(rows)
-        if baseline is None:
-            # The decoder's bias starts at the mean, and the encoder reads what deviates from it.
-            normalization = rows.normalization
-            parameters["b_dec"] = torch.from_numpy((normalization.mean - normalization.shift) * normalization.scale)
-            for name in {"b_enc", "b_gate", "b_mag"} & parameters.keys():
-                parameters[name] -= parameters["b_dec"] @ parameters["W_enc"]
-        prefixes: tuple[int, ...] = ()
-        if config.architecture == "matryoshka":
-            halvings = [max(1, config.d_sae >> power) for power in (4, 3, 2, 1, 0)]
-            prefixes = config.prefixes or tuple(sorted(set(halvings)))
-        objective = Objective(
-            alpha=plan.alpha,
-            k=plan.k,
-            by_decoder_norm=config.decoder_norm == "free",
-            prefixes=prefixes,
-            bandwidth=config.bandwidth,
-            dtype=getattr(torch, config.precision),
-        )
-        hyperparameters = Hyperparameters(
-            lr=config.lr,
-            n_steps=len(self.batches) * config.epochs,
-            lr_warmup=config.lr_warmup,
-            lr_decay=config.lr_decay,
-            sparsity_warmup=_sparsity_warmup(config),
-            decoder_bias=config.decoder_bias,
-            clip_norm=config.clip_norm,
-            aux_weight=config.aux_weight,
-            window_tokens=config.window_tokens,
-        )
-        on_device = {name: tensor.to(rows.device) for name, tensor in parameters.items()}
-        return Trainer(config.architecture, on_device, objective, hyperparameters, baseline)
-
-    def _baseline(self, rows: SiteRows) -> TokenBaseline | None:
-        """The site's token baseline in normalised space, fitted once for all its runs."""
-        if self.tokens is None:
-            return None
-        scheme, site = self.activations.scheme, rows.site.site
-        if site not in self.tables:
-            batches = rows.normalized(self.activations.songs.spans("train"), MEASURED_TOKENS)
-            self.tables[site] = token_baseline.fit(batches, scheme.sizes)
-        return TokenBaseline(self.tables[site].clone(), scheme.sizes, scheme.field_names).to(rows.device)
-
-    def _quality(self, rows: SiteRows, autoencoder: SparseAutoencoder, split: Any) -> Quality | None:
-        spans = self.activations.songs.spans(split)
-        return quality(rows.rows(spans, MEASURED_TOKENS), autoencoder.to(rows.device))
 
 
 @torch.no_grad()

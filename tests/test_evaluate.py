@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 from conftest import tree
-from music_interpret.features.opened_run import OpenedRun
 
 from music_interpret.activations.store import open_set
 from music_interpret.files import read_json, write_json
 from music_interpret.models.mmt import next_token_losses
+from music_interpret.runs.run import Run
 from music_interpret.sae.autoencoder import SparseAutoencoder
 
 FIELDS = {"total", "type", "beat", "position", "pitch", "duration", "instrument"}
@@ -93,13 +93,13 @@ def test_the_numbers_are_those_of_the_saved_autoencoder(run, command, many_songs
 
 def test_the_losses_are_those_of_the_splits_songs(run, command):
     content, _ = evaluated(run, command, "--no-controls", "--split", "valid")
-    subject = OpenedRun.open(run, torch.device("cpu"))
-    module, songs = subject.model("float32").module, subject.activations.songs
+    subject = Run(run)
+    module, songs = subject.model.module, subject.activations.songs
     losses, n_tokens = torch.zeros(6), 0
     for song in np.flatnonzero(songs.splits == "valid"):
         first, n = songs.first_token[song], songs.n_tokens[song]
-        codes = torch.from_numpy(np.asarray(subject.activations.codes[first : first + n], np.int64))[None]
-        losses += next_token_losses(module(codes[:, :-1]), codes) * (n - 1)
+        tokens = torch.from_numpy(np.asarray(subject.activations.tokens[first : first + n], np.int64))[None]
+        losses += next_token_losses(module(tokens[:, :-1]), tokens) * (n - 1)
         n_tokens += n - 1
     assert content["rows"]["clean"]["losses"]["loss"]["total"] == pytest.approx(float(losses.sum()) / n_tokens)
 
@@ -151,7 +151,7 @@ def test_the_same_on_the_reinitialised_model(run, command, many_songs):
     assert tree(many_songs / "models") | tree(other) == before
     songs = many_songs / "data/activations/sod_ape-reinitialised_residual/songs.csv"
     songs.write_text(songs.read_text().replace(",valid", ",train"))
-    assert "made from other songs than the run's" in command("evaluate", run, "--reinitialised").refused()
+    assert "was made from songs with other names or splits" in command("evaluate", run, "--reinitialised").refused()
 
 
 def drop_split(home):
@@ -181,7 +181,7 @@ def other_width(home):
         (None, ("s/none",), "unknown run 's/none'"),
         (unfinished, ("s/e",), "was not finished"),
         (another_model, ("s/e",), "holds another model than run .* was trained on"),
-        (drop_split, ("s/e",), "has other splits than run .* was trained on"),
+        (drop_split, ("s/e",), "songs with other names or splits .* run .* was trained on what is gone"),
         (None, ("s/e", "--against", "s/none"), "unknown run 's/none'"),
         (other_width, ("s/e", "--against", "s/wide"), "are 64 and 60 wide; expected two runs of the same width"),
         (None, ("s/e", "--batch_tokens", 0), "--batch_tokens is 0"),

@@ -5,10 +5,10 @@ import re
 import pytest
 import torch
 from conftest import tree
-from music_interpret.features.opened_run import OpenedRun
 from sae_cases import KINDS, assert_close, assert_same, case
 
 from music_interpret.files import write_json
+from music_interpret.runs.run import Run
 from music_interpret.sae import foreign
 from music_interpret.sae.raw_input import agreement, estimated_baseline, folded
 
@@ -23,7 +23,9 @@ def run(home):
         folder = home / "reports" / "s" / "e" / "layer_003"
         autoencoder = case(kind, **settings).autoencoder
         autoencoder.save(folder / "sae")
-        write_json(folder / "training_args.json", {"arguments": {"layer": 3}})
+        names = {"dataset_name": "sod", "data_repr": "ape", "series_name": "s", "experiment_name": "e"}
+        args = {"arguments": {"layer": 3, **names}, "activations": {}, "activations_folder": "sod_ape_residual"}
+        write_json(folder / "training_args.json", args)
         return folder, autoencoder
 
     return make
@@ -156,7 +158,7 @@ def test_features_are_exported_for_neuronpedia(indexed_run, command, tmp_path):
 
 @pytest.mark.parametrize("wanted", FORMATS)
 def test_raw_input_takes_x_alone_and_says_what_that_costs(indexed_run, command, wanted):
-    run = OpenedRun.open(indexed_run, torch.device("cpu"))
+    run = Run(indexed_run)
     outcome = command("export", "s/e", "--format", wanted, "--raw_input")
     assert outcome.code == 0, outcome.err
     folder = indexed_run / "export" / wanted
@@ -164,10 +166,10 @@ def test_raw_input_takes_x_alone_and_says_what_that_costs(indexed_run, command, 
     assert made.baseline is None and not (folder / "token_baseline.safetensors").exists()
     # Fitted on the train songs, measured on the test songs.
     spans = run.activations.songs.spans
-    expected = folded(run.autoencoder, estimated_baseline(run.autoencoder, run.rows(spans("train"))))
-    x = torch.cat([rows for rows, _ in run.rows(spans("test"))])
+    expected = folded(run.sae, estimated_baseline(run.sae, run.rows.rows(spans("train"))))
+    x = torch.cat([rows for rows, _ in run.rows.rows(spans("test"))])
     assert_close(made.encode(x), expected.encode(x))
-    measured = agreement(run.autoencoder, expected, run.rows(spans("test")))
+    measured = agreement(run.sae, expected, run.rows.rows(spans("test")))
     assert 0 < measured.firings_kept < 1
     note = made.metadata["raw_input_note"]
     assert f"note: {note}\n" in outcome.out
@@ -184,7 +186,7 @@ def test_neuronpedia_needs_the_index_and_labels_that_fit(indexed_run, command, t
     labels = {"format": 1, "sae_sha256": "another"}
     write_json(indexed_run / "labels/labels.json", labels)
     write_json(indexed_run / "labels/names.json", [])
-    assert "holds labels of another autoencoder" in command(*words, tmp_path / "out").refused()
+    assert "was made from another autoencoder (sae_sha256 differs)" in command(*words, tmp_path / "out").refused()
     (indexed_run / "features/index.json").unlink()
     assert "no feature index in" in command(*words, tmp_path / "out").refused()
     assert not (tmp_path / "out").exists()

@@ -1,12 +1,10 @@
 """Ours: `Trainer.step` with what `train --architecture topk` has by default, AuxK for dead latents included.
 
 It also times the product that no TopK step can do without, x W_enc, before and after the training; with the option
-`profile`, it says where a step's time goes. Other options replace the defaults of `TrainConfig`.
+`profile`, it says where a step's time goes. Other options replace the defaults of `TrainingOptions`.
 """
 
 import statistics
-from dataclasses import fields
-from typing import Any
 
 import torch
 from _common import WARM_UP_STEPS, Data, Job, finish, start, synchronize, timed
@@ -16,39 +14,44 @@ import music_interpret
 from music_interpret.sae import topk
 from music_interpret.sae.architectures import ARCHITECTURES
 from music_interpret.sae.objective import Objective
+from music_interpret.sae.options import TrainingOptions
 from music_interpret.sae.training import Hyperparameters, Trainer
-from music_interpret.train import TrainConfig
 
 PROFILED_STEPS = 6
-DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(TrainConfig)}
+
+
+def options_of(job: Job) -> TrainingOptions:
+    """The stage's defaults, and what the job has in their place."""
+    given = {name: value for name, value in job.options.items() if name != "profile"}
+    return TrainingOptions(**(given | ({"lr": job.lr} if job.lr else {})))
 
 
 def new_trainer(job: Job, data: Data) -> Trainer:
-    settings = DEFAULTS | job.options
+    options = options_of(job)
     parameters = ARCHITECTURES["topk"].initial(
         data.d_in,
         job.d_sae,
-        encoder_bias=settings["encoder_bias"],
-        encoder_scale=settings["encoder_scale"],
+        encoder_bias=options.encoder_bias,
+        encoder_scale=options.encoder_scale,
         generator=torch.Generator().manual_seed(job.seed),
     )
     hyperparameters = Hyperparameters(
-        lr=job.lr or settings["lr"],
+        lr=options.lr,
         n_steps=job.steps,
-        lr_warmup=settings["lr_warmup"],
-        lr_decay=settings["lr_decay"],
-        sparsity_warmup=settings["sparsity_warmup"] or 0.0,
-        decoder_bias=settings["decoder_bias"],
-        clip_norm=settings["clip_norm"],
-        aux_weight=settings["aux_weight"],
-        window_tokens=settings["window_tokens"],
+        lr_warmup=options.lr_warmup,
+        lr_decay=options.lr_decay,
+        sparsity_warmup=options.steps_of_sparsity_warmup,
+        decoder_bias=options.decoder_bias,
+        clip_norm=options.clip_norm,
+        aux_weight=options.aux_weight,
+        window_tokens=options.window_tokens,
     )
     objective = Objective(
         alpha=0.0,
         k=job.k,
         by_decoder_norm=False,
         prefixes=(),
-        bandwidth=settings["bandwidth"],
+        bandwidth=options.bandwidth,
         dtype=getattr(torch, job.precision),
     )
     on_device = {name: tensor.to(job.device) for name, tensor in parameters.items()}

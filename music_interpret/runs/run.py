@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from music_interpret.sae.autoencoder import SparseAutoencoder
 
 WEIGHTS = Path("sae", "sae_weights.safetensors")
+AGAIN = "bring that back, or train again"
 VIEWS = "music_interpret.explorer.notebook"
 """Where the views of a notebook are, in a room above this one; looked up by name, as the command line does stages."""
 
@@ -118,7 +119,7 @@ class Run:
         folder = paths.home() / "data" / "activations" / settings.activations_folder
         activations = open_set(folder, settings.dataset_name, settings.data_repr)
         wanted = {key: settings.made_from[key] for key in activations.identity}
-        provenance.check(activations.identity, wanted, folder, f"run {self.folder} was trained on what is gone")
+        provenance.check(activations.identity, wanted, folder, self._gone)
         return activations
 
     @functools.cached_property
@@ -130,8 +131,7 @@ class Run:
 
         opened = self.activations.site(self.site)
         noted = {"songs_sha256": self.settings.made_from["songs_sha256"]}
-        hint = f"run {self.folder} was trained on what is gone; train it again"
-        provenance.check(made_from(self.activations, opened), noted, self.activations.folder, hint)
+        provenance.check(made_from(self.activations, opened), noted, self.activations.folder, self._gone)
         return SiteRows.open(self.activations, self.site, self.device)
 
     @functools.cached_property
@@ -148,9 +148,8 @@ class Run:
         loader = Loader.noted(noted, activations.folder) if noted else None
         folder = activations.model_folder
         model = load_model(folder, activations.folder, loader)
-        wanted = {"model_sha256": self.settings.made_from["model_sha256"]}
-        hint = f"run {self.folder} was trained on what is gone"
-        provenance.check({"model_sha256": model.sha256}, wanted, f"what is in {folder}", hint)
+        if model.sha256 != self.settings.made_from["model_sha256"]:
+            raise InputError(f"{folder} holds another model than run {self.folder} was trained on; {AGAIN}")
         model.to_precision(precision).to(self.device)
         return model
 
@@ -286,6 +285,10 @@ class Run:
     def _decoder(self) -> np.ndarray:
         """Decoder rows, float32 (d_sae, width)."""
         return self.sae.W_dec.detach().float().cpu().numpy()
+
+    @property
+    def _gone(self) -> str:
+        return f"run {self.folder} was trained on what is gone; {AGAIN}"
 
     @property
     def _identity(self) -> dict[str, Any]:
