@@ -55,7 +55,7 @@ class Config(CheckedConfig):
     """One layer, two architectures, one epoch, nothing kept in results/; for tests."""
 
 
-def run_all(config: Config, architecture: str, context: str) -> list[Run]:
+def run_all(config: Config, architecture: ArchitectureName, context: str) -> list[Run]:
     """Train one architecture at three sparsities on all layers, in one pass, unless that was done."""
     knob = ARCHITECTURES[architecture].knobs[0]
     values = TARGETS if knob == "k" else ALPHAS[architecture, context]

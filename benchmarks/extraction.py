@@ -135,7 +135,7 @@ class Reference:
         job = {
             "checkpoint": str(model / "checkpoints" / "best_model.pt"),
             "sizes": files.read_json(model / "train-args.json"),
-            "n_values": ours.model.scheme.sizes,
+            "n_values": [head.out_features for head in ours.model.unembedding.heads],
             "tokens": str(ours.activations.folder / store.TOKENS),
             "first_token": songs.first_token.tolist(),
             "n_tokens": songs.n_tokens.tolist(),

@@ -117,7 +117,10 @@ def test_layers_can_be_added_and_are_not_redone(many_songs, command):
     before = path.stat().st_mtime_ns
     assert command("extract", "sod", "ape", "--layers", 1, 3, 3).code == 0
     assert path.stat().st_mtime_ns == before
-    assert open_set(many_songs / STORE.format("ape")).extracted_layers() == [1, 3]
+    assert open_set(many_songs / STORE.format("ape")).extracted_sites() == [
+        Site.of_layer(1),
+        Site.of_layer(3),
+    ]
 
 
 def test_killed_anywhere_it_ends_with_the_same_bytes(many_songs, command):

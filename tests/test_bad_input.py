@@ -115,14 +115,18 @@ CASES = {
     "broken encoding": (
         lambda h: (h / "data/base/sod/notes/encoding.json").write_text("{}"),
         EXTRACT,
-        "encoding.json is not an MMT encoding",
+        "encoding.json: resolution is None; expected the time steps per beat",
     ),
     "layer out of range": (
         lambda h: None,
         ("extract", "sod", "ape", "--layers", 1, 4),
         "layer 4 is out of range; expected 0 to 3",
     ),
-    "no layer": (lambda h: None, ("extract", "sod", "ape"), "the following arguments are required: --layers"),
+    "no layer": (
+        lambda h: None,
+        ("extract", "sod", "ape"),
+        "no layer or site is named; expected a layer such as 5, or a site such as mlp_out.2",
+    ),
     "unknown option": (lambda h: None, (*EXTRACT, "--dtpye", "float16"), "unrecognized arguments: --dtpye"),
     "notes of a wrong shape": (
         lambda h: save_song(h, np.zeros((9, 4), int)),
@@ -325,7 +329,7 @@ def test_a_layer_without_statistics_is_refused(prepared, command):
     assert command("extract", "sod", "ape", "--layers", 1).code == 0
     message = command(*TRAIN[:-1], 1).refused()
     assert "no normalisation in" in message
-    assert "layer_001; run first: python3 -m music_interpret.preprocess sod ape --layers 1" in message
+    assert "layer_001; run: python3 -m music_interpret.preprocess sod ape --layers 1" in message
     assert not (prepared / "reports").exists()
 
 

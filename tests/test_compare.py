@@ -68,7 +68,7 @@ def test_what_cannot_be_compared_is_refused(runs, command, many_songs):
     change("s/r", many_songs, split="test", activations=activations | {"codes_sha256": "0"})
     assert "other songs than" in command("compare", *runs).refused()
     change("s/r", many_songs, sae_sha256="0")
-    assert "is the evaluation of another autoencoder" in command("compare", *runs).refused()
+    assert "was made from another autoencoder (sae_sha256 differs)" in command("compare", *runs).refused()
     change("s/r", many_songs, format=0)
     assert "is no evaluation of format 1" in command("compare", *runs).refused()
     (many_songs / "reports/s/r/layer_001/evaluation.json").unlink()

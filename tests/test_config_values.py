@@ -150,7 +150,7 @@ WRONG = [
     ("explore", "port", 70000, "70000", "0 to 65535"),
     ("report", "examples", 51, "51", "1 to 50"),
     ("report", "latents", "all", "all", "best:50, named, or numbers with commas as in 3,112"),
-    ("export", "format", "onnx", "onnx", "one of saelens, dictionary_learning, sparsify, neuronpedia"),
+    ("export", "format", "onnx", "onnx", "one of sae_lens, dictionary_learning, sparsify, saelens, neuronpedia"),
     ("import", "layer", -1, "-1", "0 or more"),
     ("demo", "features", 0, "0", "1 or more"),
     ("demo", "layer", 8, "8", "0 to 7"),
@@ -230,6 +230,7 @@ TOGETHER = {
     "alpha": {"architecture": "jumprelu"},
     "decoder_norm": {"architecture": "relu"},
     "prefixes": {"architecture": "matryoshka", "d_sae": 3},
+    "site": {"layer": None},
 }
 
 
@@ -271,7 +272,7 @@ TRAINED_BY_0_1_0 = """
 
 def test_a_training_of_version_0_1_0_is_configured_again():
     arguments = json.loads(TRAINED_BY_0_1_0)
-    made = train.config_of({"arguments": arguments}, experiment_name="again")
+    made = train.config_of(arguments, experiment_name="again")
     assert (made.layers, made.k, made.experiment_name) == ((3,), (32.0,), "again")
     found = config.as_dict(made) | {"layer": 3, "k": 32.0, "experiment_name": "e"}
     assert {name: found[name] for name in arguments} == arguments

@@ -91,7 +91,7 @@ def test_an_index_of_another_models_activations_is_refused(run, many_songs, comm
     shutil.copytree(many_songs / "models/sod/npe", many_songs / "models/sod/ape")
     assert command("extract", "sod", "ape", "--layers", 3).code == 0
     for words in (("index", "s/e"), ("features", "s/e")):
-        assert "holds activations of another model than run" in command(*words).refused()
+        assert "was made from another model (model_sha256 differs); run " in command(*words).refused()
 
 
 def test_index_says_what_made_it(run):

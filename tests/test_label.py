@@ -63,7 +63,7 @@ def test_labels_of_a_run(run, command, tmp_path):
 
 
 def test_bad_input(run, command, tmp_path):
-    assert "has no labels" in command("features", "s/e", "--concept", "pitch").refused()
+    assert "no labels in" in command("features", "s/e", "--concept", "pitch").refused()
     assert "none.py" in command("label", "s/e", "--concepts", tmp_path / "none.py").refused()
     (tmp_path / "broken.py").write_text("def (:")
     assert "broken.py" in command("label", "s/e", "--concepts", tmp_path / "broken.py").refused()

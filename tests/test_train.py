@@ -61,7 +61,7 @@ def test_a_run_is_good_and_whole(prepared, folder, command, architecture, contex
     args = json.loads((folder / "training_args.json").read_text())
     knob = ARCHITECTURES[architecture].knobs[0]
     assert args["arguments"][knob] == (8 if knob == "k" else 1e-2) and args["arguments"]["layer"] == 3
-    assert train.config_of(args).architecture == architecture
+    assert train.config_of(args["arguments"]).architecture == architecture
 
 
 @pytest.mark.parametrize("context", ["none", "additive"])
@@ -371,4 +371,4 @@ def test_statistics_of_other_songs_are_refused(prepared, command):
     songs = prepared / "data/activations/sod_ape_residual/songs.csv"
     songs.write_text(songs.read_text().replace(",test", ",valid"))
     message = command("train", *RUN, *SMALL).refused()
-    assert "was made from other activations (songs_sha256 differs); run again: python3 -m" in message
+    assert "was made from songs with other names or splits (songs_sha256 differs); run again: python3 -m" in message

@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from music_interpret.sae.sparse import SparseLatents
 
 RIDGE = 1.0
+DENSE_ROWS = 4096
+"""Up to so many rows the fit is one dense solve: 128 MiB."""
 
 
 class TokenBaseline(nn.Module):
@@ -35,23 +37,23 @@ class TokenBaseline(nn.Module):
         self.register_buffer("firsts", torch.from_numpy(firsts), persistent=False)
         self.firsts: Tensor
 
-    def entries(self, codes: Tensor) -> SparseLatents:
+    def entries(self, tokens: Tensor) -> SparseLatents:
         """The rows that each token takes, as latents of value 1."""
-        flat = codes.reshape(-1, len(self.sizes))
+        flat = tokens.reshape(-1, len(self.sizes))
         rows = (flat.to(self.firsts.dtype) + self.firsts).reshape(-1)
-        tokens = torch.arange(len(flat), device=rows.device)
+        places = torch.arange(len(flat), device=rows.device)
         ones = torch.ones(len(rows), device=rows.device)
         fields = len(self.sizes)
-        return SparseLatents(rows, ones, tokens.repeat_interleave(fields), tokens * fields)
+        return SparseLatents(rows, ones, places.repeat_interleave(fields), places * fields)
 
-    def forward(self, codes: Tensor) -> Tensor:
-        entries = self.entries(codes)
+    def forward(self, tokens: Tensor) -> Tensor:
+        entries = self.entries(tokens)
         entries = entries._replace(values=entries.values.to(self.table.dtype))
-        return entries.times(self.table).view(*codes.shape[:-1], self.table.shape[1])
+        return entries.times(self.table).view(*tokens.shape[:-1], self.table.shape[1])
 
-    def gradient(self, codes: Tensor, gradient: Tensor) -> Tensor:
+    def gradient(self, tokens: Tensor, gradient: Tensor) -> Tensor:
         """Gradient of the table given that of the output, (n_tokens, d_in)."""
-        entries = self.entries(codes)
+        entries = self.entries(tokens)
         return entries.by_latent(len(self.table)).weight_gradient(entries.values, gradient)
 
 
@@ -59,16 +61,37 @@ def fit(batches: Iterable[tuple[np.ndarray, np.ndarray]], sizes: Sequence[int]) 
     """The table that predicts activations best by least squares with a ridge of one pseudo-token a row.
 
     Args:
-        batches: (codes, rows) of some tokens: integers (n, n_fields), floats (n, d_in).
-        sizes: number of codes of each field.
+        batches: (tokens, rows): integers (n, n_fields), floats (n, d_in).
+        sizes: number of values of each field.
     """
     firsts = np.cumsum([0, *sizes[:-1]])
-    n_rows, gram, moment = sum(sizes), 0.0, 0.0
-    for codes, rows in batches:
-        places = (codes.astype(np.int64) + firsts).reshape(-1)
-        starts = np.arange(len(codes) + 1) * len(sizes)
-        taken = sparse.csr_array((np.ones(len(places)), places, starts), shape=(len(codes), n_rows))
-        gram = gram + (taken.T @ taken).toarray()
+    n_rows, moment = sum(sizes), np.zeros(())
+    gram = sparse.csr_array((n_rows, n_rows))
+    for tokens, rows in batches:
+        places = (tokens.astype(np.int64) + firsts).reshape(-1)
+        starts = np.arange(len(tokens) + 1) * len(sizes)
+        taken = sparse.csr_array((np.ones(len(places)), places, starts), shape=(len(tokens), n_rows))
+        gram = gram + taken.T @ taken
         moment = moment + taken.T @ rows.astype(np.float64)
-    table = linalg.solve(gram + RIDGE * np.eye(n_rows), moment, assume_a="pos")
+    gram = gram + RIDGE * sparse.eye_array(n_rows, format="csr")
+    if n_rows <= DENSE_ROWS:
+        table = linalg.solve(gram.toarray(), moment, assume_a="pos")
+    else:
+        field = int(np.argmax(sizes))
+        table = _solve_without(slice(firsts[field], firsts[field] + sizes[field]), gram, moment)
     return torch.from_numpy(table.astype(np.float32))
+
+
+def _solve_without(eliminated: slice, gram: sparse.csr_array, moment: np.ndarray) -> np.ndarray:
+    """Solve for a large vocabulary: its field's block of the Gram matrix is diagonal, since a token has one value of
+    each field, so that it is eliminated at once and the other fields' rows, few, are left (Schur complement).
+    """
+    mine = np.zeros(len(moment), bool)
+    mine[eliminated] = True
+    diagonal, cross = gram.diagonal()[mine][:, None], gram[~mine][:, mine]
+    table = np.empty_like(moment)
+    weighed = cross.multiply(1 / diagonal.T).tocsr()
+    left = (gram[~mine][:, ~mine] - weighed @ cross.T).toarray()
+    table[~mine] = linalg.solve(left, moment[~mine] - weighed @ moment[mine], assume_a="pos")
+    table[mine] = (moment[mine] - cross.T @ table[~mine]) / diagonal
+    return table

@@ -4,6 +4,7 @@ import pytest
 from music_interpret import files
 from music_interpret.activations.store import SongTable, is_finite, open_set
 from music_interpret.errors import InputError
+from music_interpret.models.site import Site
 
 LENGTHS = [96, 96, 60, 56]
 
@@ -63,7 +64,7 @@ def test_nan_and_infinity_are_found_and_nothing_else(dtype):
 
 def test_finished_layers_are_listed(store):
     activations = open_set(store)
-    assert activations.extracted_layers() == [1, 2]
+    assert activations.extracted_sites() == [Site.of_layer(1), Site.of_layer(2)]
     with pytest.raises(InputError, match=r"layer 3 is not there .*finished: 1, 2.*sod ape --layers 3"):
         activations.layer(3)
 

@@ -9,6 +9,7 @@ from music_interpret.errors import InputError
 from music_interpret.explorer import comparison
 from music_interpret.explorer.comparison import comparable_run, comparable_runs, compared, described, partners
 from music_interpret.explorer.opened import Explored
+from music_interpret.features import neighbours
 from music_interpret.runs.run import open_run
 
 
@@ -44,7 +45,7 @@ def test_a_run_is_its_own_best_partner(labelled):
 
 
 def test_a_sample_of_songs(labelled, monkeypatch):
-    monkeypatch.setattr(comparison, "SAMPLED_TOKENS", 500)
+    monkeypatch.setattr(neighbours, "SAMPLED_TOKENS", 500)
     _, score = partners(open_run("s/e").index, open_run("s/f").index)
     assert np.isfinite(score).all() and score.max() <= 1 + 1e-5
 

@@ -87,7 +87,7 @@ def test_counts(explored):
 
 
 def test_labels_effects_and_neighbours(explored):
-    latent = next(name["latent"] for name in explored.labels.names if name["rule"])
+    latent = next(name["latent"] for name in explored.run.labels.names if name["rule"])
     found = feature(explored, latent)
     assert found["name"]["latent"] == latent and found["described"].startswith(f"latent {latent}: ")
     assert [row["rank"] for row in found["labels"]] == sorted(row["rank"] for row in found["labels"])

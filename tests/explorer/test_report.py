@@ -155,7 +155,7 @@ def test_no_sound_is_small_and_has_no_buttons(home, tmp_path, page, until, capsy
 
 def test_which_latents(home):
     labelled = Explored.open("s/e")
-    named = [name["latent"] for name in labelled.names.values() if name["name"]]
+    named = [name["latent"] for name in labelled.run.names.values() if name["name"]]
     latents, words = chosen(labelled, "named")
     assert sorted(latents) == sorted(named) and f"all {len(named)} named" in words
     assert chosen(labelled, "7,3")[0] == [7, 3]

@@ -169,7 +169,7 @@ def test_each_fault_has_its_sentence(explorer, monkeypatch, answer, sentence):
 
 
 def test_of_several_pieces_the_first_with_notes_is_shown(explorer, monkeypatch):
-    silent, played = Work(np.zeros((0, 5), np.int64), []), read_works(MIDI, explorer.explored.encoding.resolution)[0]
+    silent, played = Work(np.zeros((0, 5), np.int64), []), read_works(MIDI, explorer.explored.scheme.resolution)[0]
     monkeypatch.setattr(explorer.reader, "read", lambda *_: Answer((silent, played, silent)))
     uploaded = explorer.uploads.add("a.mid", b"MThd")
     assert uploaded.n_notes == len(played.notes)

@@ -55,8 +55,12 @@ def test_the_types_of_the_views_are_those_of_the_data(name):
 def test_the_types_of_the_page_are_those_of_the_answers(labelled_module):
     api = Explorer(Explored.open("s/e"))
     kinds = interfaces("views/shapes.d.ts") | interfaces("types.d.ts")
-    feature = json.loads(api.feature(next(latent for latent, name in api.explored.names.items() if name["name"])))
-    compared, run, song = json.loads(api.compare("1")), json.loads(api.run()), json.loads(api.song_page("3"))
+    feature = json.loads(api.feature(next(latent for latent, name in api.explored.run.names.items() if name["name"])))
+    compared, run, song = (
+        json.loads(api.compare("s/f/layer_001")),
+        json.loads(api.run()),
+        json.loads(api.song_page("3")),
+    )
     for kind, answer in {
         "Name": feature["name"],
         "Own": feature["own"],

@@ -45,7 +45,7 @@ def test_a_latent_as_cards(run, blank, until):
     until("document.querySelector('.mi-card').pianoRoll.draws > 0")
     blank.get_by_role("button", name="Play").first.click()
     until("document.querySelector('audio').currentTime > 0.1")
-    other = run.latent(int(run.explored.index.statistics.max.argmin()), examples=1, sound=False)
+    other = run.latent(int(run.index.statistics.max.argmin()), examples=1, sound=False)
     blank.evaluate("(data) => { model.data = data; listeners['change:data'](); }", other.data)
     assert blank.locator(".mi-card").count() <= 1 and blank.get_by_role("button", name="Play").count() == 0
     blank.evaluate("window.end()")
@@ -53,7 +53,7 @@ def test_a_latent_as_cards(run, blank, until):
 
 
 def test_a_whole_piece(run, blank, until):
-    name = run.explored.pieces.sequences.names[3]
+    name = run.activations.songs.names[3]
     latent = run.best(1)[0]["latent"]
     shown = run.song(name, latent)
     assert repr(shown).startswith(f"{name} · latent {latent}")

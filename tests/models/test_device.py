@@ -38,7 +38,7 @@ def test_a_gpu_that_is_not_there_is_refused(gpus, number, name, known):
         pick_device(name)
 
 
-def test_a_command_refuses_a_gpu_that_is_not_there(gpus, command):
+def test_a_command_refuses_a_gpu_that_is_not_there(gpus, many_songs, command):
     gpus(1)
-    line = command("evaluate", "s/e", "--device", "cuda:1").refused()
+    line = command("extract", "sod", "ape", "--layers", 1, "--device", "cuda:1").refused()
     assert line == "error: --device cuda:1: this machine has no such GPU; expected one of auto, cpu, cuda:0"

@@ -13,13 +13,14 @@ from music_interpret.sae.autoencoder import SparseAutoencoder
 from music_interpret.sae.token_baseline import TokenBaseline
 
 SIZES = (5, 4, 3, 6, 2, 7)
+NAMES = ("type", "beat", "position", "pitch", "duration", "instrument")
 
 
 def make(name, context=False, **kwargs):
     kind = ARCHITECTURES[name].saved_as
     if context:
         table = torch.randn(sum(SIZES), D_IN, generator=torch.Generator().manual_seed(2))
-        kwargs["baseline"] = TokenBaseline(table, SIZES)
+        kwargs["baseline"] = TokenBaseline(table, SIZES, NAMES)
     return SparseAutoencoder(kind, trained(name), k=5 if kind == "topk" else 0, **kwargs)
 
 
@@ -184,8 +185,7 @@ def test_a_context_autoencoder_works_on_what_the_token_does_not_say(tmp_path):
     metadata = json.loads((tmp_path / "cfg.json").read_text())["metadata"]
     assert metadata["token_baseline"] == "additive" and "x - baseline(tokens)" in metadata["token_baseline_note"]
     assert [tuple(t.shape) for t in load_file(tmp_path / "token_baseline.safetensors").values()] == [
-        (size, D_IN)
-        for _, size in sorted(zip(("type", "beat", "position", "pitch", "duration", "instrument"), SIZES, strict=True))
+        (size, D_IN) for _, size in sorted(zip(NAMES, SIZES, strict=True))
     ]
     plain.save(tmp_path)
     assert not (tmp_path / "token_baseline.safetensors").exists()

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+import sae_cases
 import torch
 
 from music_interpret.activations.normalization import Normalization
+from music_interpret.models.site import Site
 from music_interpret.sae.architectures import ARCHITECTURES
-from music_interpret.sae.objective import Objective
 from music_interpret.sae.token_baseline import TokenBaseline
-from music_interpret.sae.training import Hyperparameters, Trainer
+from music_interpret.sae.training import Trainer
 from music_interpret.sae.training_run import TrainingRun
 
 D_IN, D_SAE, SIZES = 12, 40, (3, 5)
@@ -25,8 +26,8 @@ def test_the_saved_autoencoder_reconstructs_as_the_trainer_does(tmp_path, name, 
     codes = torch.stack([torch.randint(size, (300,), generator=generator) for size in SIZES], dim=1)
     table = TokenBaseline(torch.randn(sum(SIZES), D_IN, generator=generator), SIZES) if baseline else None
     start = ARCHITECTURES[name].initial(D_IN, D_SAE, encoder_bias=-0.5, encoder_scale=1.0, generator=generator)
-    objective = Objective(alpha=1e-2, k=6, bandwidth=0.5, by_decoder_norm=free)
-    trainer = Trainer(name, start, objective, Hyperparameters(lr=1e-2, n_steps=20), table)
+    objective = sae_cases.objective(alpha=1e-2, k=6, by_decoder_norm=free)
+    trainer = Trainer(name, start, objective, sae_cases.hyperparameters(lr=1e-2, n_steps=20), table)
     for _ in range(20):
         trainer.step(x, codes)
     left = x if table is None else x - table(codes)
@@ -35,7 +36,15 @@ def test_the_saved_autoencoder_reconstructs_as_the_trainer_does(tmp_path, name, 
     mean, std = rng.normal(0, 5, D_IN).astype(np.float32), rng.lognormal(0, 1, D_IN).astype(np.float32)
     normalization = Normalization("zscore", mean, 1 / std, mean)
     run = TrainingRun(
-        tmp_path, ARGS, trainer, normalization, lambda *_: None, batch_size=300, log_every=1, checkpoint_every=1
+        tmp_path,
+        ARGS,
+        trainer,
+        Site.of_layer(3),
+        normalization,
+        lambda *_: None,
+        batch_size=300,
+        log_every=1,
+        checkpoint_every=1,
     )
     raw, expected = (rows * torch.from_numpy(std) + torch.from_numpy(mean) for rows in (x, normalised))
     found = run.autoencoder()(raw, codes)
