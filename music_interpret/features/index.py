@@ -63,7 +63,12 @@ class FeatureIndex:
         return len(self.offsets) - 1
 
     def latent(self, latent: int) -> tuple[np.ndarray, np.ndarray]:
-        """Token rows (ascending) and values of one latent's firings."""
+        """Token rows (ascending) and values of one latent's firings.
+
+        >>> token_rows, values = music_interpret.open_run("demo/sae").index.latent(7)
+        >>> token_rows[:5].tolist()
+        [9, 10, 12, 14, 15]
+        """
         if not 0 <= latent < self.d_sae:
             raise InputError(f"latent {latent} is out of range; expected 0 to {self.d_sae - 1}")
         start, stop = self.offsets[latent], self.offsets[latent + 1]
@@ -76,6 +81,10 @@ class FeatureIndex:
             latent: its number.
             k: how many.
             per_song: at most this many of one song.
+
+        >>> token_rows, values = music_interpret.open_run("demo/sae").index.top(7, 2)
+        >>> token_rows.tolist(), values.round().tolist()
+        ([2017, 2197], [6.0, 6.0])
         """
         token_rows, values = self.latent(latent)
         order = strongest(token_rows, values, self.activations.songs, k, per_song)
