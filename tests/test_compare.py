@@ -70,10 +70,10 @@ def test_what_cannot_be_compared_is_refused(runs, command, many_songs):
     change("s/r", many_songs, sae_sha256="0")
     assert "was made from another autoencoder (sae_sha256 differs)" in command("compare", *runs).refused()
     change("s/r", many_songs, format=0)
-    assert "is no evaluation of format 1" in command("compare", *runs).refused()
+    assert "has format 0; expected format 1" in command("compare", *runs).refused()
     (many_songs / "reports/s/r/layer_001/evaluation.json").unlink()
     refusal = command("compare", *runs).refused()
-    assert "was not evaluated; run: music-interpret evaluate" in refusal
+    assert "no evaluation in " in refusal and "run: music-interpret evaluate" in refusal
     assert not (many_songs / "reports/comparison").exists()
 
 

@@ -27,6 +27,7 @@ from music_interpret.music.scores import BrokenScore, Work, read_works
 
 SERVE = "from music_interpret.music.reader_process import serve; serve(*{})"
 """What a child runs, with the arguments of `serve`."""
+SECONDS_TO_END = 5.0
 OUT_OF_MEMORY = 77
 """Exit code of a child that could not get the memory it asked for."""
 LONGEST_REASON = 200
@@ -93,6 +94,9 @@ class ReaderProcess:
         try:
             reply = json.loads(self.pipe.recv_bytes()) if self.pipe.poll() else None
         except (EOFError, OSError):
+            # The pipe closes before Python's own end, which says what it died of.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(SECONDS_TO_END)
             self.end()
             return self._died()
         if reply is None:

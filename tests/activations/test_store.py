@@ -65,7 +65,7 @@ def test_nan_and_infinity_are_found_and_nothing_else(dtype):
 def test_finished_layers_are_listed(store):
     activations = open_set(store)
     assert activations.extracted_sites() == [Site.of_layer(1), Site.of_layer(2)]
-    with pytest.raises(InputError, match=r"layer 3 is not there .*finished: 1, 2.*sod ape --layers 3"):
+    with pytest.raises(InputError, match=r"layer 3 is not there .*finished: layer 1, layer 2.*sod ape --layers 3"):
         activations.layer(3)
 
 

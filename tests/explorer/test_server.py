@@ -31,7 +31,7 @@ def test_every_address_answers(client):
     for name in static_files():
         assert client.get(f"/static/{name}").status_code == 200, name
     run = client.get("/api/run").json()
-    assert (run["run"], run["site"], run["d_sae"], run["n_songs"]) == ("s/e/layer_003", "resid_post.1", 96, 40)
+    assert (run["run"], run["site"], run["d_sae"], run["n_songs"]) == ("s/e/layer_003", "layer 3", 96, 40)
     assert run["splits"] == {"train": 32, "valid": 4, "test": 4} and run["labelled"] and run["losses"]["over_clean"] < 1
     assert {row["what"] for row in run["set_level"]} == {"sae", "neurons", "context_neurons", "pca", "untrained"}
     latents = client.get("/api/latents").json()

@@ -86,7 +86,7 @@ def other_songs(run):
                 run.parents[3] / "models/sod/npe", run.parents[3] / "models/sod/ape", dirs_exist_ok=True
             ),
             "model",
-            r"was made from another model \(model_sha256 differs\)",
+            "holds another model than run .* was trained on",
         ),
         (
             lambda run: change(run / "features/index.json", format=9),
