@@ -40,7 +40,7 @@ def new_trainer(job: Job, data: Data) -> Trainer:
         n_steps=job.steps,
         lr_warmup=options.lr_warmup,
         lr_decay=options.lr_decay,
-        sparsity_warmup=options.steps_of_sparsity_warmup,
+        sparsity_warmup=options.sparsity_warmup_fraction,
         decoder_bias=options.decoder_bias,
         clip_norm=options.clip_norm,
         aux_weight=options.aux_weight,

@@ -107,8 +107,8 @@ class TrainingOptions(CheckedConfig):
         return self.k or ((min(K, float(self.d_sae)),) if "k" in ARCHITECTURES[self.architecture].knobs else (0.0,))
 
     @property
-    def steps_of_sparsity_warmup(self) -> float:
-        """Share of the steps over which sparsity comes in."""
+    def sparsity_warmup_fraction(self) -> float:
+        """Fraction of the steps over which the penalty rises from 0, or k falls to its value."""
         given = self.sparsity_warmup
         return SPARSITY_WARMUPS.get(self.architecture, 0.0) if given is None else given
 

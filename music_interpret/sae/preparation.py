@@ -105,7 +105,7 @@ class Preparation:
             n_steps=len(self.batches) * options.epochs,
             lr_warmup=options.lr_warmup,
             lr_decay=options.lr_decay,
-            sparsity_warmup=options.steps_of_sparsity_warmup,
+            sparsity_warmup=options.sparsity_warmup_fraction,
             decoder_bias=options.decoder_bias,
             clip_norm=options.clip_norm,
             aux_weight=options.aux_weight,
