@@ -118,7 +118,7 @@ function pictures(latents, words, change) {
     x: latents.density,
     y: latents.max,
     log: true,
-    axes: { x: "share of tokens it fires on", y: "largest activation" },
+    axes: { x: "fraction of tokens it fires on", y: "largest activation" },
     label: "Scatter plot of latents: how often they fire against how strongly. The table below lists the same latents.",
     onBrush: ({ x, y }) => change({ density: rangeText(x), max: rangeText(y) }),
   });
