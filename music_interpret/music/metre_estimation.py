@@ -19,7 +19,7 @@ and essenFolksong, whose time signatures are known. Of the other half, in percen
 | monteverdi (none seen) | 49 | 100 | 86 | 86 | 100 | 86 |
 | palestrina (none seen) | 1,318 | 0 | 0 | 94 | 0 | 0 |
 
-"Downbeats agree" counts a bar that is twice or half as long as right, if one's downbeats are among the other's:
+"Downbeats agree" counts as right a bar that is twice or half as long, if one's downbeats are among the other's:
 Palestrina's bars of 4/2 are longer than any that is looked for. So where downbeats matter, time signatures are better.
 """
 

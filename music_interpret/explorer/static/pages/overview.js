@@ -136,7 +136,7 @@ function pictures(latents, words, change) {
     const caption = h("figcaption", {}, h("h2", {}, title), help(key, title, `${words[key]} ${BRUSH}`));
     return { plot, figure: h("figure", {}, caption, plot.element) };
   };
-  return [figure("How often, how strongly", "scatter", often), figure("What lies near what", "map", map)];
+  return [figure("How often, how strongly", "scatter", often), figure("Latents of similar direction", "map", map)];
 }
 
 /** What a dot says. @param {Latents} latents @param {number} i */
