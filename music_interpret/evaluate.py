@@ -52,7 +52,7 @@ LABELS = {
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateConfig(CheckedConfig):
-    """Measure a trained run on one split, compared with controls with as many coefficients per token."""
+    """Measure a trained run on one split, compared with controls of as many coefficients per token."""
 
     run: str = positional()
     """Run folder `reports/<series>/<experiment>/layer_007`; `reports/` and an only layer may be left out."""
