@@ -81,7 +81,7 @@ test-interop: $(INTEROP:%=.venvs/%/ready) ## saved autoencoders in the real SAEL
 	@set -e; for library in $(INTEROP); do echo "== $$library"; \
 		OMP_NUM_THREADS=1 .venvs/$$library/bin/python3 -m pytest tests/interop; done
 
-# An environment for each library, since their dependencies exclude each other's and ours. All see the one torch beside them,
+# An environment for each library, since their dependencies exclude each other's and ours. All see the one torch in common,
 # which none can change. An environment lasts as long as its list stays the same.
 SITE_PACKAGES := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 .venvs/torch/ready: constraints.txt

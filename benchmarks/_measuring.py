@@ -1,7 +1,7 @@
 """What the benchmarks share: this machine's matmul rates, timed rounds, the demo's data, and the JSON line at the end.
 
 Rates are GFLOP/s with a multiplication and an addition counted as two. Shared machines are noisy, so nothing here is
-compared across runs: rounds alternate between the things compared, each timed section lies between two measurements of
+compared across runs: rounds alternate between the things compared, each timed section is between two measurements of
 the matmul rate, and ratios are taken within a round before their median over rounds. A section waits a while for the
 processor to be idle, and what others took of it meanwhile is noted: medians are over undisturbed sections where there
 are at least three.
@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # the checkout that this file lies in, installed or not
+sys.path.insert(0, str(ROOT))  # the checkout that this file is in, installed or not
 
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler is silent
 
@@ -49,7 +49,7 @@ SITE = Site.of_layer(LAYER)
 # Square, and the model's own: one batch of 8192 tokens through a layer's up and down projection.
 SHAPES = {"1024x1024x1024": (1024, 1024, 1024), "8192x256x1024": (8192, 256, 1024), "8192x1024x256": (8192, 1024, 256)}
 PEAK_SHAPE = "1024x1024x1024"
-# A section is disturbed when others take more than this share of all cores.
+# A section is disturbed when others take more than this fraction of all cores.
 UNDISTURBED = 0.08
 
 
@@ -74,13 +74,13 @@ class Section(NamedTuple):
     tokens: int
     """Tokens worked on, padding not counted."""
     others: float
-    """Share of all cores' time that other processes took meanwhile."""
+    """Fraction of all cores' time that other processes took meanwhile."""
     peak: float
     """float32 rate of the square matmul just before and after, GFLOP/s (the mean of both medians)."""
 
     @property
     def rate(self) -> float:
-        """Tokens a second."""
+        """Tokens per second."""
         return self.tokens / self.seconds
 
 
@@ -153,12 +153,12 @@ class Rounds:
         return chosen if len(chosen) >= 3 else every
 
     def rate(self, name: str) -> dict[str, float]:
-        """Tokens a second: median and best."""
+        """Tokens per second: median and best."""
         rates = [section.rate for (section,) in self.undisturbed(name)]
         return {"median": round(statistics.median(rates), 1), "best": round(max(rates), 1)}
 
     def share(self, name: str, flops: float) -> dict[str, Any]:
-        """Share of the float32 matmul peak at `flops` a token."""
+        """Fraction of the float32 matmul peak at `flops` per token."""
         shares = [round(s.rate * flops / 1e9 / s.peak, 3) for (s,) in self.undisturbed(name)]
         return {"median": statistics.median(shares), "rounds": shares}
 
@@ -303,7 +303,7 @@ def print_table(rows: list[tuple[str, ...]]) -> None:
 
 
 def run_benchmark(config_type: type, benchmark: Callable[[Any], dict[str, Any]]) -> None:
-    """Entry point of a benchmark: parse, run, keep the result beside the script (unless --quick), print it as JSON."""
+    """Entry point of a benchmark: parse, run, keep the result next to the script (unless --quick), print it as JSON."""
     name = Path(sys.argv[0]).stem
     try:
         arguments = config.parse(config_type, sys.argv[1:], f"python3 benchmarks/{name}.py")

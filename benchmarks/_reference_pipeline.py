@@ -1,6 +1,6 @@
 """The reference pipeline's extraction, run by `extraction.py` in a process of its own: x-transformers' own decoder.
 
-One song a batch, the whole model with its six heads, a hook on one layer, and each song's activations saved twice as
+One song per batch, the whole model with its six heads, a hook on one layer, and each song's activations saved twice as
 float32 `.npy`: raw and z-scored. The original has its statistics from a second pass; here they are given, which favours
 it. Needs torch, NumPy and x-transformers 0.25.9 alone.
 

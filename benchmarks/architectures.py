@@ -1,8 +1,8 @@
 """Every architecture on layers 3, 5 and 7 at L0 of about 16, 32 and 64; TopK and BatchTopK with a token baseline too.
 
 Trains with the stage's defaults (and `--d_sae`) on the demo's train songs and evaluates on its test songs, which
-neither the model nor the autoencoders saw. Runs lie below `<home>/reports/architectures/` and are kept: a second call
-trains only what is missing. relu and gated have no k; their penalties were chosen for the L0 aimed at (`ALPHAS`).
+neither the model nor the autoencoders saw. Runs are stored below `<home>/reports/architectures/` and are kept: a second
+call trains only what is missing. relu and gated have no k; their penalties were chosen for the L0 aimed at (`ALPHAS`).
 
     python3 benchmarks/architectures.py [--home FOLDER] [--layers 3 5 7] [--quick]
 """
@@ -40,7 +40,7 @@ class Config(CheckedConfig):
     """Compare the architectures on held-out songs."""
 
     home: str = str(ROOT / "data" / "benchmarks")
-    """Where the demo's data lies, or is made, and where the runs are kept."""
+    """Where the demo's data is stored, or made, and where the runs are kept."""
     layers: tuple[NonNegativeInt, ...] = (3, 5, 7)
     """Layers of the base model."""
     architectures: tuple[ArchitectureName, ...] = tuple(ARCHITECTURES)
@@ -105,7 +105,7 @@ def row_of(run: Run) -> dict[str, Any]:
 
 
 def last_dead(folder: Path) -> float | None:
-    """Share of latents that had not fired for the last window of train tokens at the end of training."""
+    """Fraction of latents that had not fired for the last window of train tokens at the end of training."""
     lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     return json.loads(lines[-1]).get("sparsity/dead")
 

@@ -49,7 +49,7 @@ class Config(CheckedConfig):
     """Time the explorer."""
 
     home: str = str(ROOT / "data" / "benchmarks")
-    """Where the demo's data and its run lie, or are made."""
+    """Where the demo's data and its run are stored, or made."""
     tokens: PositiveInt = 1_000_000
     """Tokens of the run that is explored."""
     requests: PositiveInt = 300

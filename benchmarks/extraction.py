@@ -1,12 +1,12 @@
-"""Extraction: tokens a second at layer 5 of the built-in model, beside this machine's matmul rate and the reference.
+"""Extraction: tokens per second at layer 5 of the built-in model, next to this machine's matmul rate and the reference.
 
 - stage: what `activation_extraction` does once model and tokens are in memory: forward up to the layer, conversion to
   float16, writing in place, syncing and journal;
 - forward: the same batches through the model alone;
-- reference: one song a batch through x-transformers 0.25.9 (`_reference_pipeline.py`), the whole model, raw and
+- reference: one song per batch through x-transformers 0.25.9 (`_reference_pipeline.py`), the whole model, raw and
   z-scored float32 activations saved for each song. Its activations are first held against ours (1e-4).
 
-The share of the float32 matmul peak counts what the layer needs: its linear maps, and attention scores and sums over
+The fraction of the float32 matmul peak counts what the layer needs: its linear maps, and attention scores and sums over
 the tokens that each token sees (causal), without norms, GELU, softmax, embeddings and padding. Also: what
 `--precision bfloat16` costs in accuracy.
 
@@ -53,11 +53,11 @@ class Config(CheckedConfig):
     reference_python: str | None = os.environ.get("REFERENCE_PYTHON") or None
     """A Python with torch, NumPy and x-transformers 0.25.9; without it this one, and the package in .venv-bench."""
     home: str = str(ROOT / "data" / "benchmarks")
-    """Where the demo's data lies, or is made."""
+    """Where the demo's data is stored, or made."""
     rounds: PositiveInt = 7
     """Alternating rounds."""
     batch_tokens: PositiveInt = stage.ExtractionConfig.batch_tokens
-    """Tokens a batch of the stage may hold."""
+    """Tokens that a batch of the stage may hold."""
     quick: bool = False
     """Two rounds on few songs, nothing kept; for tests."""
 
@@ -240,7 +240,7 @@ def accuracy(ours: Ours, songs: list[int], run: Run) -> dict[str, Any]:
 
 
 def profile(ours: Ours, precision: str) -> dict[str, float]:
-    """Share of the forward's time by operation, over a few batches spread over the lengths."""
+    """Fraction of the forward's time by operation, over a few batches spread over the lengths."""
     ours.model.to_precision(precision)
     batches = plan_batches(ours.activations.songs.n_tokens, ours.config.batch_tokens)
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as recorded:
@@ -305,7 +305,7 @@ def _report(
     profiles: dict[str, dict[str, float]],
 ) -> dict[str, Any]:
     names = ("stage float32", "forward float32", "stage bfloat16", "forward bfloat16", "reference")
-    table = [("layer 5 of the built-in model", "tokens/s", "best", "share of float32 peak", "times the reference")]
+    table = [("layer 5 of the built-in model", "tokens/s", "best", "fraction of float32 peak", "times the reference")]
     measured = {}
     for name in names:
         rate, share, ratio = rounds.rate(name), rounds.share(name, flops), rounds.ratio(name, "reference")

@@ -1,4 +1,4 @@
-"""The feature index: seconds to index all latents beside one training epoch, and the time of one latent's top tokens.
+"""The feature index: seconds to index all latents against one training epoch, and the time of one latent's top tokens.
 
 - index: the `index` stage, from opening the run to the finished folder: every latent, every token of every song;
 - epoch: one epoch of `train` with the demo's arguments over the train songs of the same activations, its held-out
@@ -45,7 +45,7 @@ class Config(CheckedConfig):
     """Measure the feature index against a training epoch."""
 
     home: str = str(ROOT / "data" / "benchmarks")
-    """Where the demo's data lies, or is made."""
+    """Where the demo's data is stored, or made."""
     rounds: PositiveInt = 7
     """Alternating rounds."""
     quick: bool = False

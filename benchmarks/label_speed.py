@@ -31,7 +31,7 @@ class Config(CheckedConfig):
     """Time the concepts and the scoring."""
 
     home: str = str(ROOT / "data" / "benchmarks")
-    """Where the demo's data and its run lie, or are made."""
+    """Where the demo's data and its run are stored, or made."""
     tokens: PositiveInt = 1_000_000
     """Tokens that are scored."""
     values: PositiveInt = 300
@@ -78,7 +78,7 @@ def benchmark(config: Config) -> dict[str, Any]:
         rates.append(n_notes / (time.perf_counter() - started))
     n_values = sum(concept.n_values for concept in concepts)
     print(
-        f"{len(concepts)} concepts, {n_values} values: {np.median(rates):,.0f} notes a second on one core", flush=True
+        f"{len(concepts)} concepts, {n_values} values: {np.median(rates):,.0f} notes per second on one core", flush=True
     )
 
     torch.set_num_threads(os.cpu_count() or 1)

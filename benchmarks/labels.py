@@ -1,4 +1,4 @@
-"""What music theory finds in three layers: TopK with and without the token baseline, beside every control.
+"""What music theory finds in three layers: TopK with and without the token baseline, compared with every control.
 
 Runs are those of `architectures.py` (k = 32, 2,048 latents; trained if they are not there), on the demo's songs: the
 thresholds are chosen on its valid songs and all figures are of its test songs, which neither the model nor the
@@ -35,7 +35,7 @@ class Config(CheckedConfig):
     """Label autoencoders and controls on several layers."""
 
     home: str = str(ROOT / "data" / "benchmarks")
-    """Where the demo's data lies, or is made, and where the runs are kept."""
+    """Where the demo's data is stored, or made, and where the runs are kept."""
     layers: tuple[NonNegativeInt, ...] = (3, 5, 7)
     """Layers of the base model."""
     quick: bool = False

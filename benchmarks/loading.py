@@ -1,4 +1,4 @@
-"""Streaming a set larger than memory is wanted for: tokens a second that the loader gives and that a trainer takes.
+"""Streaming a set larger than memory is wanted for: tokens per second that the loader gives and that a trainer takes.
 
 A float16 set of 10 M tokens is written to disk (random rows; 5 GB at d_model 256) and read as `train` reads it:
 
@@ -68,7 +68,7 @@ def write_set(folder: Path, n_tokens: int) -> SiteActivations:
 
 
 def stream(activations: SiteActivations, buffer_tokens: int) -> float:
-    """Tokens a second through one epoch, normalised."""
+    """Tokens per second through one epoch, normalised."""
     spans = activations.songs.spans("train")
     batches = ShuffledBatches({SITE: activations}, spans, batch_size=BATCH, seed=0, buffer_tokens=buffer_tokens)
     shift, scale = torch.zeros(D_MODEL), torch.ones(D_MODEL)
@@ -79,7 +79,7 @@ def stream(activations: SiteActivations, buffer_tokens: int) -> float:
 
 
 def step_rate(steps: int) -> float:
-    """Tokens a second of the trainer alone."""
+    """Tokens per second of the trainer alone."""
     start = ARCHITECTURES["topk"].initial(
         D_MODEL, D_SAE, encoder_bias=0.0, encoder_scale=1.0, generator=torch.Generator().manual_seed(0)
     )

@@ -1,4 +1,4 @@
-"""Training a ReLU + L1 autoencoder, 256 → 2048: tokens a second beside the matmul rate and a plain autograd trainer.
+"""Training a ReLU + L1 autoencoder, 256 → 2048: tokens per second against the matmul rate and plain autograd.
 
 - stage: an epoch as `train` does it: shuffled batches from the store, normalisation, step, Adam, unit-norm decoder,
   firing counts, logs, and the held-out quality at the end of the epoch;
@@ -6,9 +6,9 @@
 - reference: `nn.Linear`s and autograd in float32, torch's Adam, a `DataLoader` over z-scored float32 activations in a
   `.npy` on disk, as the reference pipeline trains.
 
-Batches hold 2048 tokens on all sides. The share of the float32 matmul peak counts 12 · d_model · d_sae FLOPs per token,
-which is more than a step needs: encoder and decoder, each one product forward and two back, of which the encoder's
-gradient towards x is not computed. A step does 10 · d_model · d_sae.
+Batches hold 2048 tokens on all sides. The fraction of the float32 matmul peak counts 12 · d_model · d_sae FLOPs per
+token, which is more than a step needs: encoder and decoder, each one product forward and two back, of which the
+encoder's gradient towards x is not computed. A step does 10 · d_model · d_sae.
 
     python3 benchmarks/sae_training.py [--home FOLDER] [--quick]
 """
@@ -52,7 +52,7 @@ class Config(CheckedConfig):
     """Measure training against the matmul peak and against plain autograd."""
 
     home: str = str(ROOT / "data" / "benchmarks")
-    """Where the demo's data lies, or is made."""
+    """Where the demo's data is stored, or made."""
     rounds: PositiveInt = 7
     """Alternating rounds."""
     reference_steps: PositiveInt = 16
@@ -146,7 +146,7 @@ class Stage:
 
 
 def profile(one: Stage, steps: int = 4) -> dict[str, float]:
-    """Share of a step's time by operation."""
+    """Fraction of a step's time by operation."""
     run = one.new_run()
     one.steps(run, 1)
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as recorded:
@@ -179,7 +179,7 @@ def benchmark(config: Config) -> dict[str, Any]:
     flops = 12 * activations.d_model * D_SAE
     names = ("stage float32", "step float32", "stage bfloat16", "step bfloat16", "reference")
     table: list[tuple[str, ...]] = [
-        ("ReLU + L1, 256 → 2048, batch 2048", "tokens/s", "best", "share of float32 peak", "times the reference")
+        ("ReLU + L1, 256 → 2048, batch 2048", "tokens/s", "best", "fraction of float32 peak", "times the reference")
     ]
     measured = {}
     for name in names:

@@ -1,17 +1,17 @@
-"""Training a TopK autoencoder, 256 → 4096, k 32, batch 4096: ours beside sae-lens, dictionary-learning and sparsify.
+"""Training a TopK autoencoder, 256 → 4096, k 32, batch 4096: ours against sae-lens, dictionary-learning and sparsify.
 
 Each library trains with its own trainer, in its own virtual environment and process, on the same normalised rows of
 the demo's layer 5 in the same order. Rounds go through all of them in turn; the seconds are those of the training loop
 alone, after a few steps of warming up. Quality is measured here, for all by the same formula, on songs of the test
-split: FVU = E‖x − x̂‖² / (E‖x‖² − ‖E x‖²), and the share of latents that fire on none of its tokens.
+split: FVU = E‖x − x̂‖² / (E‖x‖² − ‖E x‖²), and the fraction of latents that fire on none of its tokens.
 
 Learning rates are tuned for each library and number of steps on songs of the valid split, under the same warm-up and
 decay where the library offers them. `--tune` does that: it takes hours, goes on where it was stopped, and keeps what it
 finds in `_train_speed_workers/learning_rates.json`; a number of steps that is not tuned takes the nearest that is.
-`--defaults` tells beside what each library reaches with its own defaults.
+`--defaults` also reports what each library reaches with its own defaults.
 
-Our own share of the encoder product is the time of the one dense product of a step, x W_enc, which a TopK step cannot
-do without, over the time of the step.
+Our own fraction of the encoder product is the time of the one dense product of a step, x W_enc, which a TopK step
+cannot do without, over the time of the step.
 
     python3 benchmarks/train_speed.py [--home FOLDER] [--environments FOLDER] [--tune] [--quick]
 """
@@ -64,9 +64,9 @@ class Config(CheckedConfig):
     """Measure TopK training against three libraries."""
 
     home: str = str(ROOT / "data" / "benchmarks")
-    """Where the demo's data lies, or is made."""
+    """Where the demo's data is stored, or made."""
     environments: str = str(ROOT / "data" / "benchmarks" / "environments")
-    """Where the libraries' virtual environments lie, or are made."""
+    """Where the libraries' virtual environments are stored, or made."""
     steps: tuple[PositiveInt, ...] = (75, 400)
     """Optimiser steps of a training; each number is a table of its own."""
     rounds: PositiveInt = 5
@@ -179,7 +179,7 @@ class Result(NamedTuple):
     fvu: float
     """On the held-out rows."""
     dead: float
-    """Share of latents that fire on none of them."""
+    """Fraction of latents that fire on none of them."""
     said: dict[str, Any]
     """The worker's own words: versions, learning rate, and for ours the encoder product's seconds."""
 

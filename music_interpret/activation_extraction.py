@@ -50,14 +50,14 @@ class ExtractionConfig(CheckedConfig):
     precision: Literal["float32", "bfloat16"] = "float32"
     """dtype of the model's matrix products."""
     batch_tokens: PositiveInt = 4096
-    """Tokens a batch may hold, padding included; part of what fixes the bytes."""
+    """Tokens that a batch may hold, padding included; part of what fixes the bytes."""
     shard_tokens: PositiveInt = 131072
     """Rows of one shard file."""
     device: DeviceName = "auto"
     """Where the model runs; auto takes a GPU if there is one, cuda:1 the second GPU."""
     loader: str | None = None
     """A model of your own: a Python file, which is run, and the function in it that loads the model, as in
-    my_model.py:load; see docs/own-model.md. Without it, the folder's files tell which family it is.
+    my_model.py:load; see docs/own-model.md. Without it, the folder's files determine which family it is.
     """
     overwrite: bool = False
     """Replace activations that were made otherwise."""

@@ -31,7 +31,7 @@ STAGES = {
     "extract": Stage("activation_extraction", "ExtractionConfig", "extract", "what the model computes on every token"),
     "preprocess": Stage("preprocess", "PreprocessConfig", "preprocess", "normalisation statistics of activations"),
     "train": Stage("train", "TrainConfig", "train", "a sparse autoencoder of a layer's activations"),
-    "evaluate": Stage("evaluate", "EvaluateConfig", "evaluate", "how good a run is, beside controls"),
+    "evaluate": Stage("evaluate", "EvaluateConfig", "evaluate", "how good a run is, compared with controls"),
     "compare": Stage("compare", "CompareConfig", "compare", "evaluated runs in one table and one picture"),
     "index": Stage("index", "IndexConfig", "build_index", "every latent's tokens, values and statistics"),
     "label": Stage("label", "LabelConfig", "label", "name every latent by music theory, on held-out songs"),
@@ -55,8 +55,8 @@ def usage() -> str:
 
 
 def exit_code_of(work: Callable[[], object]) -> int:
-    """Do some work and return the exit code: 2 after bad input or a full disk, told in one line, 130 after Ctrl-C, 143
-    after SIGTERM.
+    """Do some work and return the exit code: 2 after bad input or a full disk, reported in one line, 130 after Ctrl-C,
+    143 after SIGTERM.
     """
     with terminable() as terminated:
         return _exit_code_of(work, terminated)

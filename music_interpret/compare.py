@@ -13,7 +13,7 @@ from music_interpret.config import CheckedConfig, positional
 from music_interpret.errors import InputError
 from music_interpret.runs.run import Run
 
-# Okabe & Ito's palette, which people with any kind of colour vision can tell apart; markers differ too.
+# Okabe & Ito's palette, which people with any kind of colour vision can distinguish; markers differ too.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = "osD^vPX"
 
@@ -48,7 +48,7 @@ class Point(NamedTuple):
     fvu: float
     """Fraction of variance unexplained; NaN where all tokens are the same."""
     over_clean: float
-    """Nats a token that the model loses."""
+    """Nats per token that the model loses."""
     recovered_mean: float | None
     """Loss recovered against mean ablation."""
     recovered_zero: float | None
@@ -56,9 +56,9 @@ class Point(NamedTuple):
     kl: float
     """Divergence from the clean model, nats per token."""
     dead: float
-    """Share of latents that never fire."""
+    """Fraction of latents that never fire."""
     mean_ablation: float
-    """Nats a token that mean ablation costs."""
+    """Nats per token that mean ablation costs."""
 
 
 def compare(config: CompareConfig) -> Path:
@@ -158,7 +158,7 @@ def table(points: Sequence[Point]) -> str:
         fvu = "–" if math.isnan(p.fvu) else f"{p.fvu:.3f}"
         numbers = f"{p.l0:6.1f} {fvu:>6} {p.over_clean:+11.3f} " + " ".join(f"{share:>8}" for share in shares)
         lines.append(f"{p.run:<{width}}  {name_of(line_of(p)):<27} {numbers} {p.kl:7.3f} {p.dead:6.1%}")
-    lines.append("over clean and KL in nats per token; vs mean, vs zero: share of those ablations' loss recovered")
+    lines.append("over clean and KL in nats per token; vs mean, vs zero: fraction of those ablations' loss recovered")
     return "\n".join(lines)
 
 

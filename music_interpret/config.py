@@ -84,7 +84,7 @@ class CheckedConfig:
 
 
 def positional(**kwargs: Any) -> Any:
-    """A dataclass field that is given by place and not by name on the command line."""
+    """A dataclass field that is given by position and not by name on the command line."""
     return dataclasses.field(metadata={"positional": True}, **kwargs)
 
 

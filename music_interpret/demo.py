@@ -119,11 +119,11 @@ def labelled_features(run: Run, count: int) -> str:
 
 
 def where(run: Path, seconds: float) -> str:
-    """Where everything lies, and what to type next; the notebook where there is one, in a checkout."""
+    """Where everything is stored, and what to type next; the notebook where there is one, in a checkout."""
     notebook = Path("notebooks/feature_exploration.ipynb")
     jupyter = f"\n  jupyter lab    ({notebook}; make init installs it)" if notebook.is_file() else ""
     return f"""
-Done in {seconds:.0f} s. Where everything lies:
+Done in {seconds:.0f} s. Where everything is stored:
   notes         {paths.dataset_folder(DATASET)}
   model         {paths.model_folder(DATASET, REPR)}
   activations   {paths.activations_folder(DATASET, REPR)}

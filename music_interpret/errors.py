@@ -1,8 +1,8 @@
-"""What goes wrong because of what the user gave us, told in one line."""
+"""What goes wrong because of what the user gave us, reported in one line."""
 
 
 class InputError(Exception):
-    """Bad input: the message says what was wrong and what would be right.
+    """Bad input: the message says what was wrong and what was expected.
 
     The command line prints it as one line on stderr and exits with 2; a library caller catches it like any exception.
     """

@@ -52,7 +52,7 @@ LABELS = {
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateConfig(CheckedConfig):
-    """Measure a trained run on one split, beside controls with as many coefficients per token."""
+    """Measure a trained run on one split, compared with controls of as many coefficients per token."""
 
     run: str = positional()
     """Run folder `reports/<series>/<experiment>/layer_007`; `reports/` and an only layer may be left out."""
@@ -171,7 +171,7 @@ class Stability(NamedTuple):
     living: Likeness
     """Of the latents that fire on some token of the split, each run on its own activations."""
     random: Likeness
-    """Of as many random directions as there are living latents: what chance gives."""
+    """Of as many random directions as there are live latents: what chance gives."""
 
 
 def _stability(subject: Run, other: Run, living: torch.Tensor, split: Split) -> Stability:
@@ -247,7 +247,7 @@ def table(subject: Run, split: str, rows: Mapping[str, Row]) -> str:
     for name in LABELS:
         if name in rows:
             lines.append(_line(name, rows[name]))
-    lines.append("vs mean, vs zero: share of the loss recovered that mean and zero ablation cost; KL in nats per token")
+    lines.append("vs mean, vs zero: fraction recovered of what mean and zero ablation cost; KL in nats per token")
     if quality.remainder_fvu is not None:
         share = recovered(*(rows[name].losses.loss for name in (SAE, CLEAN, BASELINE)))[TOTAL]
         left = "nothing" if share is None else f"{share:.1%}"
@@ -259,7 +259,7 @@ def table(subject: Run, split: str, rows: Mapping[str, Row]) -> str:
 
 def _line(name: str, row: Row) -> str:
     quality, losses = row
-    # A model that predicts nothing loses nothing by an ablation: its shares are noise.
+    # A model that predicts nothing loses nothing by an ablation: its fractions are noise.
     shares = (None, None) if name == REINITIALISED else (losses.recovered_mean[TOTAL], losses.recovered_zero[TOTAL])
     cells = [
         "–" if quality is None else f"{quality.l0:.1f}",
@@ -275,7 +275,7 @@ def _line(name: str, row: Row) -> str:
 
 
 def _stability_line(stability: Stability) -> str:
-    parts = (("all latents", stability.all_latents), ("living", stability.living), ("random", stability.random))
+    parts = (("all latents", stability.all_latents), ("live latents", stability.living), ("random", stability.random))
     figures = "; ".join(f"{name} {it.mmcs:.3f} / {it.mmcs_back:.3f} / {it.mcc:.3f}" for name, it in parts)
     return f"against {stability.run} (mean maximum cosine, the same back, MCC): {figures}"
 

@@ -1,6 +1,6 @@
 """Files that are whole or not there: atomic writes, JSON, and the identity of a file.
 
-Everything is written beside its destination, synced and renamed, so that a reader never sees half a file and a full
+Everything is written next to its destination, synced and renamed, so that a reader never sees half a file and a full
 disk leaves the old one in place.
 """
 
@@ -28,7 +28,7 @@ TEMPORARY_FOLDER = re.compile(r"\..+\.unfinished")
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """Open a temporary file beside `path` for writing; on success it takes the place of `path`, on failure it goes."""
+    """Open a temporary file next to `path` for writing; on success it takes the place of `path`, on failure it goes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = _held_temporary(path)
     try:
@@ -48,7 +48,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
 
 
 def _held_temporary(path: Path) -> tuple[int, str]:
-    """Handle and name of a new file beside `path`. While the handle is open, its lock says that somebody writes it."""
+    """Handle and name of a new file next to `path`. While the handle is open, its lock says that somebody writes it."""
     while True:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         _hold(handle, fcntl.LOCK_EX)
@@ -65,7 +65,7 @@ def _hold(handle: int, lock: int) -> None:
 
 @contextlib.contextmanager
 def atomic_folder(folder: Path) -> Iterator[Path]:
-    """Make a folder beside `folder` to be filled; on success it takes the place of `folder`, on failure it goes."""
+    """Make a folder next to `folder` to be filled; on success it takes the place of `folder`, on failure it goes."""
     beside = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)

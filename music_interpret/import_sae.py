@@ -33,7 +33,7 @@ class ImportConfig(CheckedConfig):
     site: str | None = None
     """Site by name, such as mlp_out.2, in place of --layer."""
     format: Literal["auto", Format, "saelens"] = "auto"
-    """Which library saved it; auto tells by its files. saelens is the former name of sae_lens."""
+    """Which library saved it; auto detects it from the files. saelens is the former name of sae_lens."""
     overwrite: bool = False
     """Replace a run that is there."""
 
@@ -92,7 +92,7 @@ def _check_fit(
     sizes = activations.scheme.sizes
     if autoencoder.baseline is not None and autoencoder.baseline.sizes != sizes:
         raise InputError(
-            f"the token baseline beside {weights} has {autoencoder.baseline.sizes} values per field; those of "
+            f"the token baseline alongside {weights} has {autoencoder.baseline.sizes} values per field; those of "
             f"{activations.folder} are {sizes}"
         )
 
@@ -109,7 +109,7 @@ def _training_args(
     arguments = {key: value for key, value in as_dict(config).items() if key not in ("path", "format", "overwrite")}
     return {
         "music_interpret": __version__,
-        # The seed draws the controls that `evaluate` puts beside the autoencoder.
+        # The seed draws the controls that `evaluate` compares the autoencoder with.
         "arguments": arguments
         | {"architecture": autoencoder.kind, "d_sae": autoencoder.d_sae, "seed": 0}
         | {"layer": site.site.layer, "site": site.site.name},

@@ -36,7 +36,7 @@ from music_interpret.music.scores import polyphony
 from music_interpret.tokens.mmt_tables import mmt_encoding
 
 MIN_POLYPHONY = 0.1
-"""A song is polyphonic if two notes or more sound in this share of its sounding time."""
+"""A song is polyphonic if two notes or more sound in this fraction of its sounding time."""
 LONGEST_NAME = 230
 """Bytes of a song's name; file systems allow 255, and a file that is being written has a longer name than the song."""
 LIMIT_SECONDS = 1800.0
@@ -187,7 +187,7 @@ def _has_enough(scores: list[ScoreFile], outcomes: dict[str, Outcome], limit: in
 
 
 def _finish(config: IngestConfig, folder: Path, made_by: dict[str, Any], outcomes: list[Outcome]) -> IngestReport:
-    """Keep the songs within the limit, remove whatever else lies in `notes/`, and write the files beside it."""
+    """Keep the songs within the limit, remove whatever else is in `notes/`, and write the files next to it."""
     songs: list[tuple[str, int, list[Stretch]]] = []
     within: list[Outcome] = []
     for outcome in outcomes:
@@ -223,7 +223,7 @@ def _is_finished(folder: Path, made_by: dict[str, Any], overwrite: bool) -> bool
     """Whether the data set is there already; makes way for it if not. InputError if another one is in its place."""
     shadow = folder.with_name(f"{folder.name}_notes")
     if (shadow / "notes").is_dir():
-        raise InputError(f"data set {folder.name!r} lies in {shadow} already, which is read first; choose another name")
+        raise InputError(f"data set {folder.name!r} is already in {shadow}, which is read first; choose another name")
     if not folder.is_dir() or not any(folder.iterdir()):
         return False
     if (folder / MANIFEST).is_file():

@@ -8,7 +8,7 @@ from types import FrameType
 
 @contextlib.contextmanager
 def held_back() -> Iterator[Callable[[], bool]]:
-    """Hold back Ctrl-C in a block; yields a function that tells whether it was pressed. A second press acts at once.
+    """Hold back Ctrl-C in a block; yields a function that says whether it was pressed. A second press acts at once.
 
     Outside the main thread, where signals cannot be handled, it holds nothing back.
     """
@@ -34,7 +34,7 @@ def held_back() -> Iterator[Callable[[], bool]]:
 @contextlib.contextmanager
 def terminable() -> Iterator[Callable[[], bool]]:
     """Take SIGTERM, by which job schedulers and containers stop a process, as Ctrl-C in a block; yields a function that
-    tells whether it came.
+    says whether it came.
 
     It does what SIGINT would do at that moment, also where SIGINT itself is ignored, as in the background of a script.
     Outside the main thread, where signals cannot be handled, nothing changes.

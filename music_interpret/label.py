@@ -178,10 +178,10 @@ def table(subject: Run, summaries: dict[str, Any]) -> str:
     for name, numbers in summaries.items():
         lines.append(_line(TITLES.get(name, name), numbers))
     lines += [
-        "named: share of live latents with a name that test songs support; context: of what a token does not state",
-        "itself. coverage: share of concept values that some latent finds with F1 > 0.5; context: of those of context",
-        "that always saying yes does not find; beyond identity: of all of context, and better than any property of the",
-        "token does",
+        "named: fraction of live latents with a name that test songs support; context: of what a token does not state",
+        "itself. coverage: fraction of concept values that some latent finds with F1 > 0.5; context: of those of",
+        "context that always saying yes does not find; beyond identity: of all of context, and better than any",
+        "property of the token does",
     ]
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""Python files of the user's own: run as modules, with errors that tell which of their lines to fix."""
+"""Python files of the user's own: run as modules, with errors that say which of their lines to fix."""
 
 import sys
 import traceback

@@ -1,4 +1,4 @@
-"""Where data, models, activations and runs lie.
+"""Where data, models, activations and runs are stored.
 
 The root that holds `data/`, `models/` and `reports/` is the working directory, or `MUSIC_INTERPRET_HOME`.
 """

@@ -45,7 +45,7 @@ def check(noted: Mapping[str, Any], wanted: Mapping[str, Any], what: object, hin
 def read(
     path: Path, what: str, command: str, *, made_from: Mapping[str, Any], format_number: int | None = None
 ) -> dict[str, Any]:
-    """The JSON that says what a folder was made from, if that is right.
+    """The JSON that says what a folder was made from, if that is as expected.
 
     Args:
         path: the file.

@@ -1,7 +1,7 @@
 """Stage: a run's best features as one HTML file that opens anywhere, with its pictures and sound in it.
 
 The file asks for nothing: no server, no network. Its own content-security policy allows the one script that it holds,
-by the script's hash, and sound and pictures that lie in the file.
+by the script's hash, and sound and pictures that are in the file.
 """
 
 import base64
@@ -38,7 +38,7 @@ PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 @dataclass(frozen=True, kw_only=True)
 class ReportConfig(CheckedConfig):
     """Write the features of an indexed run into one HTML file, with their music as pictures and sound, to send or to
-    put beside a paper.
+    put alongside a paper.
     """
 
     run: str = positional()

@@ -57,7 +57,7 @@ class TrainConfig(TrainingOptions):
     overwrite: bool = False
     """Replace a run that is there."""
 
-    # The pipeline that this project replaces; docs/log.md tells what its small encoder does.
+    # The pipeline that this project replaces; docs/log.md says what its small encoder does.
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
         "reference": {
             "architecture": "relu",
@@ -196,7 +196,7 @@ def _check_run_folder(config: TrainConfig, plan: Plan) -> None:
 def _train(config: TrainConfig, sweep: Sweep) -> None:
     """Train every run to its end (or go on), evaluate on held-out songs, save the autoencoders.
 
-    A run that diverges stops where it is; the others go on, and it is told at the end.
+    A run that diverges stops where it is; the others go on, and it is reported at the end.
     """
     arguments = {run.folder: run.args["arguments"] for run in sweep.runs}
     with tracked(config.tracker, config.series_name, config.experiment_name, arguments):

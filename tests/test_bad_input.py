@@ -105,7 +105,7 @@ CASES = {
             )
         ),
         EXTRACT,
-        "does not match train-args.json and the encoding beside the notes",
+        "does not match train-args.json and the encoding of the notes",
     ),
     "no encoding": (
         lambda h: (h / "data/base/sod/notes/encoding.json").unlink(),

@@ -14,7 +14,7 @@ def test_demo_on_a_few_songs(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("MUSIC_INTERPRET_HOME", str(tmp_path))
     demo(DemoConfig(songs=48, features=3))
     first = capsys.readouterr().out
-    assert first.count("\nlatent ") == 3 and ">>> " in first and "Where everything lies" in first
+    assert first.count("\nlatent ") == 3 and ">>> " in first and "Where everything is stored" in first
     names = (tmp_path / "data/base/m21/names.txt").read_text().split()
     assert len(names) == 48 and all(name.startswith("bach-") for name in names)
     held_out = json.loads((tmp_path / "reports/demo/sae/layer_005/held_out.json").read_text())

@@ -100,7 +100,7 @@ CASES = {
     "another encoding's baseline": (
         lambda f: foreign_folder(f, "dictionary_learning", context=True),
         (),
-        r"token baseline beside .*ae.pt has \(5, 9, 4, 7, 6, 3\) values per field; those of .* are ",
+        r"token baseline alongside .*ae.pt has \(5, 9, 4, 7, 6, 3\) values per field; those of .* are ",
     ),
     "a layer that was not extracted": (lambda f: None, ("--layer", 3), "layer 3 is not there"),
     "no activations": (lambda f: None, ("--data_repr", "npe"), "no activations in .*sod_npe_residual"),

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 WARM_UP_STEPS = 3
-# Shares of the steps; every library that offers a warm-up or a decay gets the same.
+# Fractions of the steps; every library that offers a warm-up or a decay gets the same.
 LR_WARM_UP, LR_DECAY = 0.05, 0.2
 
 
@@ -37,7 +37,7 @@ class Job(NamedTuple):
     steps: int
     """Optimiser steps."""
     batch: int
-    """Rows a step."""
+    """Rows per step."""
     d_sae: int
     """Number of latents."""
     k: int

@@ -70,7 +70,7 @@ def encoder_product_seconds(job: Job, data: Data, weights: Tensor, repeats: int 
 
 
 def profile(job: Job, data: Data, trainer: Trainer) -> dict[str, float]:
-    """Share of a trained state's step by operation, in time of the device that does the work."""
+    """Fraction of a trained state's step by operation, in time of the device that does the work."""
     on_gpu = job.device == "cuda"
     activities = [torch.profiler.ProfilerActivity.CPU] + [torch.profiler.ProfilerActivity.CUDA] * on_gpu
     with torch.profiler.profile(activities=activities) as recorded:

@@ -1,7 +1,7 @@
 """eai-sparsify: its own `Trainer.fit`, on a model whose only layer looks the cached rows up by number.
 
-The data set holds row numbers as 32 sequences of 128 a batch, which is how the trainer counts batches; its hook on the
-layer then does what it does on a language model. Checkpoints, which `fit` writes at its end, are left out of the
+The data set holds row numbers as 32 sequences of 128 per batch, which is how the trainer counts batches; its hook on
+the layer then does what it does on a language model. Checkpoints, which `fit` writes at its end, are left out of the
 timing by not being written. The option `optimizer` is the trainer's; its default is signum (sign descent, schedule
 free). On a GPU its forward pass casts to bfloat16 by itself; on a CPU it does not, and bfloat16 is torch's autocast
 around `fit`.

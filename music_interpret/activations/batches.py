@@ -81,7 +81,7 @@ class ShuffledBatches:
             tail = _joined(tail, rest)
 
     def _groups(self, epoch: int, position: int) -> Iterator[tuple[int, Batch, Tensor]]:
-        """(place of its first row in the epoch, tokens, their order) of each buffer that lies past `position`."""
+        """(index of its first row in the epoch, tokens, their order) of each buffer that is past `position`."""
         rng = np.random.default_rng([self.seed, epoch])
         whole = self.n_tokens <= self.buffer_tokens
         chunks = self.chunks if whole else self.chunks[rng.permutation(len(self.chunks))]

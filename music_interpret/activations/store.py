@@ -35,7 +35,7 @@ MANIFEST, TOKENS, SITE = "manifest.json", "codes.npy", "layer.json"
 
 
 class SongTable(NamedTuple):
-    """Which token rows belong to which song; songs lie one after the other."""
+    """Which token rows belong to which song; songs are stored one after the other."""
 
     names: list[str]
     """Name of each song."""
@@ -333,7 +333,7 @@ class ShardWriter:
         self.starts.append(len(header))
         if os.fstat(file.fileno()).st_size != size:
             try:
-                # Reserving the blocks now tells of a full disk before hours of work, not after.
+                # Reserving the blocks now reports a full disk before hours of work, not after.
                 os.posix_fallocate(file.fileno(), 0, size)
             except OSError as error:
                 raise OSError(error.errno, error.strerror, str(path)) from None

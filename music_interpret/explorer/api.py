@@ -45,7 +45,7 @@ def to_json(value: Any) -> bytes:
 
 
 def _listed(value: Any) -> Any:
-    """What orjson does not take by itself: arrays that do not lie together in memory, or are of strings."""
+    """What orjson does not take by itself: arrays that are not contiguous in memory, or are of strings."""
     if isinstance(value, np.ndarray):
         return value.tolist()
     raise TypeError(f"{type(value).__name__} has no JSON")
@@ -70,7 +70,7 @@ class Explorer:
         return_free_memory()
 
     def close(self) -> None:
-        """End what runs beside."""
+        """End what runs in the background."""
         self.reader.close()
 
     def run(self) -> bytes:

@@ -19,7 +19,7 @@ def sound_of(piece: Piece, resolution: int, start: int, end: int, without: int |
         resolution: steps per beat.
         start: first step, where the sound begins.
         end: step after the last.
-        without: place of a token in the song; the melodic line of its note is left out.
+        without: index of a token in the song; the melodic line of its note is left out.
 
     Raises:
         InputError: the steps are not in the piece.

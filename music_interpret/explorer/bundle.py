@@ -76,7 +76,7 @@ def _resolved(name: str, source: str) -> str:
 
 
 def to_json(value: Any) -> str:
-    """Compact JSON of what the pages' functions give: NumPy arrays are lists, floats have five places, NaN is null."""
+    """Compact JSON of what the pages' functions give: arrays are lists, floats have five decimals, NaN is null."""
     return json.dumps(_short(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 

@@ -12,7 +12,7 @@ from music_interpret.music.sound import Sound, ogg_bytes
 
 OGG = "audio/ogg"
 SMALLER = 2
-"""The rate is divided by this: half of 44,100 Hz keeps what lies below 11 kHz, and saves a third of the bytes."""
+"""The rate is divided by this: half of 44,100 Hz keeps what is below 11 kHz, and saves a third of the bytes."""
 
 
 def smaller(sound: Sound) -> Sound:

@@ -141,7 +141,7 @@ def _words(explored: Explored, field: str) -> list[str]:
 
 
 def fires_when(counted: Counted, token_rows: np.ndarray) -> list[FiresWhen]:
-    """The latent's firings counted by the values of each concept, beside how common the values are."""
+    """The latent's firings counted by the values of each concept, alongside how common the values are."""
     return [
         {"what": title, "help": FIRES_WHEN, "values": _value_counts(mine[1:], everywhere[1:], words)}
         for title, words, mine, everywhere in zip(

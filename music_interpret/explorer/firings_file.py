@@ -1,8 +1,8 @@
 """Reading a feature index piece by piece, so that a server's memory does not grow to the size of the index.
 
 A memory map of the index would do, but every page that was ever touched counts as the server's, and a song touches a
-few bytes of each latent, all over the file. So what is wanted is read into memory of its own: one latent's firings lie
-together; of a song's, a table tells for every latent where the firings of each stretch of tokens begin.
+few bytes of each latent, all over the file. So what is wanted is read into memory of its own: one latent's firings are
+stored together; for a song, a table says for every latent where the firings of each stretch of tokens begin.
 """
 
 import os
@@ -21,7 +21,7 @@ class TokenFirings(NamedTuple):
     """Firings sorted by token, then from strong to weak; every field has a value for each."""
 
     tokens: np.ndarray
-    """Places in the song."""
+    """Indices in the song."""
     latents: np.ndarray
     values: np.ndarray
 
@@ -40,7 +40,7 @@ class TokenFirings(NamedTuple):
 
 
 class _Column:
-    """An array in a .npy file, read by place; open as long as it is used."""
+    """An array in a .npy file, read by index; open as long as it is used."""
 
     def __init__(self, array: np.ndarray) -> None:
         """Of a memory map; an array that is none is in memory and stays there."""

@@ -21,7 +21,7 @@ class SongValues(NamedTuple):
     """Firings of one latent in one song."""
 
     tokens: np.ndarray
-    """Places of the tokens in the song, ascending."""
+    """Indices of the tokens in the song, ascending."""
     values: np.ndarray
     """Activations."""
 
@@ -77,7 +77,7 @@ def roll(piece: Piece, scheme: TokenScheme, start: int = 0, end: int | None = No
 
 
 def lanes(programs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The programs that occur, ascending, and the place among them of each."""
+    """The programs that occur, ascending, and the index among them of each."""
     there = np.bincount(programs, minlength=128) > 0
     return np.flatnonzero(there), (np.cumsum(there) - 1)[programs]
 

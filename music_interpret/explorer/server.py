@@ -219,7 +219,7 @@ def _add_writing(app: FastAPI, explorer: Explorer) -> None:
 
 
 async def limited_body(request: Request) -> bytes:
-    """The request's body; InputError as soon as it is larger than any that is right."""
+    """The request's body; InputError as soon as it is larger than any valid one."""
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)

@@ -16,11 +16,11 @@ class Notes(TypedDict):
     pitch: np.ndarray
     """MIDI note numbers."""
     lane: np.ndarray
-    """Places in the roll's `lanes`."""
+    """Indices into the roll's `lanes`."""
     voice: np.ndarray
     """Numbers of melodic lines in the song."""
     token: np.ndarray
-    """Places of the notes' tokens in the song."""
+    """Indices of the notes' tokens in the song."""
 
 
 class Lane(TypedDict):
@@ -42,7 +42,7 @@ class Roll(TypedDict):
     end: int
     """Step after the last one shown."""
     resolution: int
-    """Steps a beat (a quarter note)."""
+    """Steps per beat (a quarter note)."""
     seconds_per_step: float
     notes: Notes
     """Those that sound within start … end; they may begin before and end after."""
@@ -71,20 +71,20 @@ class Excerpt(TypedDict):
     values: np.ndarray
     """The latent's activation, per note of the roll."""
     token: int
-    """Place of the firing token in the song."""
+    """Index of the firing token in the song."""
     text: str
     """The token in words."""
     value: float
     """Its activation."""
     note: int | None
-    """Its place among the roll's notes; None for a token that is no note."""
+    """Its index among the roll's notes; None for a token that is no note."""
     others: list[Other]
     sound: str
     """Address of the sound, which begins at the roll's start."""
     sound_without: str | None
     """The same without the melodic line of the firing note."""
     quantile: NotRequired[float]
-    """Share of the latent's firings that are weaker."""
+    """Fraction of the latent's firings that are weaker."""
 
 
 class Examples(TypedDict):

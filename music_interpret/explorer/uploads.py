@@ -48,7 +48,7 @@ class Uploads:
         """Read a file's bytes and run them through the model.
 
         Args:
-            name: the file's own name, whose suffix tells its format.
+            name: the file's own name, whose suffix gives its format.
             content: its bytes.
 
         Raises:

@@ -1,8 +1,8 @@
 """What chance gives: p values from songs that are circularly shifted, and false discovery rates.
 
 Within each song the truth is shifted circularly by a random amount, which keeps how often and how clustered it
-is, and breaks its tie to the latent. Some such turns give a mean and a variance of each pair's hits; the standardised
-hits of all pairs under all turns, each against the other turns, are the null distribution that a pair's own is looked
+is, and breaks its tie to the latent. Some such shifts give a mean and a variance of each pair's hits; the standardised
+hits of all pairs under all shifts, each against the other shifts, are the null distribution that a pair's own is looked
 up in, among pairs with about as many hits to expect (a pooled permutation test, Efron 2010, chapter 6). Beyond the
 fifty largest of these the tail is taken for exponential (after Knijnenburg et al. 2009, who fit a generalised Pareto
 tail; that of shape 0 errs towards chance here, where tails are lighter). The p values become q values by Benjamini &
@@ -17,7 +17,7 @@ from music_interpret.features.truth import Truth
 TURNS = 24
 """Circular shifts of each song."""
 PRIOR_TURNS = 8
-"""How many turns the variance that independent tokens would have counts for beside the turns' own."""
+"""How many shifts the variance that independent tokens would have counts for, next to the shifts' own."""
 Z_EDGES = np.arange(-8.0, 60.0, 0.05)
 EXPECTED_EDGES = 2.0 ** np.arange(-4, 4)
 """Null distributions are kept apart by expected hits."""
@@ -59,7 +59,7 @@ def chance(
 
 
 def tail_of(counts: np.ndarray) -> np.ndarray:
-    """Chance of a value in each bin of `Z_EDGES` or above, from how many values of a null distribution lie in each.
+    """Chance of a value in each bin of `Z_EDGES` or above, from how many values of a null distribution are in each.
 
     Args:
         counts: of the bins below the first edge, between edges, and above the last, (n_edges + 1,).
@@ -86,7 +86,7 @@ def _variance(predicted: np.ndarray, positives: np.ndarray, n: int) -> np.ndarra
 def _standardised(
     hits: np.ndarray, total: np.ndarray, squares: np.ndarray, turns: int, independent: np.ndarray
 ) -> np.ndarray:
-    """Hits less their mean over turns, over their spread, where that of independent tokens counts as some turns."""
+    """Hits less their mean over shifts, over their spread, where that of independent tokens counts as some shifts."""
     mean = total / turns
     own = np.maximum(squares - turns * np.square(mean), 0.0)
     variance = (own + PRIOR_TURNS * independent) / (turns - 1 + PRIOR_TURNS)

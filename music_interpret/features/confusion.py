@@ -19,9 +19,9 @@ class Scores(NamedTuple):
     """Scores by elementwise counts; every field has the counts' shape."""
 
     precision: np.ndarray
-    """Share of the predicted tokens that have the value."""
+    """Fraction of the predicted tokens that have the value."""
     recall: np.ndarray
-    """Share of the tokens with the value that are predicted."""
+    """Fraction of the tokens with the value that are predicted."""
     f1: np.ndarray
     """Harmonic mean of precision and recall."""
     mcc: np.ndarray
@@ -70,9 +70,9 @@ def always_on_f1(base_rate: ArrayLike) -> np.ndarray:
 def ranking(values: np.ndarray, truth: np.ndarray, positives: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Area under the ROC curve and average precision of one latent for many truths, over all n tokens.
 
-    Tokens on which the latent does not fire all have the value 0. AUROC is the share of (positive, negative) pairs in
-    order, a tie being half a pair (Fawcett 2006); average precision is Σ (Rᵢ − Rᵢ₋₁) Pᵢ over distinct values from the
-    largest down, ties taken together, as scikit-learn defines it.
+    Tokens on which the latent does not fire all have the value 0. AUROC is the fraction of (positive, negative) pairs
+    in order, a tie being half a pair (Fawcett 2006); average precision is Σ (Rᵢ − Rᵢ₋₁) Pᵢ over distinct values from
+    the largest down, ties taken together, as scikit-learn defines it.
 
     Args:
         values: of the m tokens on which the latent fires, above 0, in any order, (m,).

@@ -17,7 +17,7 @@ from music_interpret.activations.store import ActivationSet
 from music_interpret.models.loaded import LoadedModel, Unembedding
 
 SCALE_SONGS = 8
-"""Songs that tell the final norm's typical scale."""
+"""Songs that give the final norm's typical scale."""
 
 
 class Effects(NamedTuple):
@@ -44,7 +44,7 @@ def effects_of(decoder: Tensor, model: LoadedModel, activations: ActivationSet) 
     Args:
         decoder: decoder rows, float32 (d_sae, d_model).
         model: that the autoencoder is of.
-        activations: whose songs tell the final norm's scale.
+        activations: whose songs give the final norm's scale.
     """
     blocks = direct_effects(decoder, model.unembedding, typical_scale(model, activations))
     values = torch.cat(blocks, dim=1).cpu().numpy().astype(np.float16)

@@ -9,7 +9,7 @@ from music_interpret.features.index import Chunk
 
 
 class Firings(NamedTuple):
-    """Latent i fires on `token_rows[offsets[i]:offsets[i + 1]]`, ascending, with `values` at the same places."""
+    """Latent i fires on `token_rows[offsets[i]:offsets[i + 1]]`, ascending, with `values` at the same indices."""
 
     offsets: np.ndarray
     """int64 (n_latents + 1,)."""

@@ -5,7 +5,7 @@
         token_ids.npy   uint32 (n_nonzero,), ascending within a latent         values.npy   float32 (n_nonzero,)
         statistics.safetensors                          density, max, mean, quantiles, histogram of each latent
 
-Latent i fires on `token_rows[offsets[i]:offsets[i + 1]]` with `values` at the same places (compressed sparse columns).
+Latent i fires on `token_rows[offsets[i]:offsets[i + 1]]` with `values` at the same indices (compressed sparse columns).
 The index is built in one pass over the activations: each chunk of tokens is sorted by latent and spooled, then the
 spool is dealt out to its places. Reading needs NumPy alone.
 """
@@ -26,7 +26,7 @@ FOLDER, FORMAT = "features", 1
 WIDER = 8
 """The strongest firings are looked for among so many times as many as are wanted, then among as many times more."""
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
-# Quarter octaves from 2⁻¹⁰ to 2⁸; the first and the last bin also hold what lies beyond.
+# Quarter octaves from 2⁻¹⁰ to 2⁸; the first and the last bin also hold what is beyond.
 HISTOGRAM_EDGES = 2.0 ** np.arange(-10, 8.25, 0.25)
 
 
@@ -34,7 +34,7 @@ class LatentStatistics(NamedTuple):
     """How each latent fires; the first axis is the latent."""
 
     density: np.ndarray
-    """Share of all tokens it fires on."""
+    """Fraction of all tokens it fires on."""
     max: np.ndarray
     """Its largest value, 0 if it never fires."""
     mean: np.ndarray
@@ -92,7 +92,7 @@ class FeatureIndex:
 
 
 def strongest(token_rows: np.ndarray, values: np.ndarray, songs: SongTable, k: int, per_song: int | None) -> np.ndarray:
-    """Places of the k firings with the largest values, as `FeatureIndex.top` says, int64."""
+    """Indices of the k firings with the largest values, as `FeatureIndex.top` says, int64."""
     n, looked_at = len(values), WIDER * k
     while True:
         # Ties with the last of them come too, so that the earlier of them can go first.

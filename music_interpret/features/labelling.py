@@ -1,7 +1,7 @@
 """A name for every latent that held-out songs support, and what a whole dictionary's latents are worth.
 
 Each latent is scored against every column (`scoring.py`); its best columns, and each column's best latents, become rows
-with intervals; its best rule (`rules.py`) becomes its name if the test songs bear it out.
+with intervals; its best rule (`rules.py`) becomes its name if the test songs support it.
 """
 
 from typing import Any, NamedTuple
@@ -34,7 +34,7 @@ class Name(NamedTuple):
     latent: int
     """Its number."""
     name: str | None
-    """Its rule in words, None if the test songs do not bear it out."""
+    """Its rule in words, None if the test songs do not support it."""
     why: str
     """What decided."""
     rule: str
@@ -50,9 +50,9 @@ class Name(NamedTuple):
     threshold: float
     """The latent says so where its value is this or more, and above 0."""
     precision: float
-    """Share of the tokens it says so of for which it is true."""
+    """Fraction of the tokens it says so of for which it is true."""
     recall: float
-    """Share of the tokens for which it is true that it says so of."""
+    """Fraction of the tokens for which it is true that it says so of."""
     f1: float
     """Their harmonic mean."""
     f1_interval: tuple[float, float]
@@ -62,7 +62,7 @@ class Name(NamedTuple):
     mcc_interval: tuple[float, float]
     """Over songs, 95 %."""
     base_rate: float
-    """Share of tokens for which it is true."""
+    """Fraction of tokens for which it is true."""
     always_on_f1: float
     """F1 of saying so of every token."""
     q: float
@@ -76,16 +76,16 @@ class Name(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Pairs of latent and column that are reported, with their places."""
+    """Pairs of latent and column that are reported, with their ranks."""
 
     latent: np.ndarray
     """(n_rows,)."""
     column: np.ndarray
     """(n_rows,)."""
     rank: np.ndarray
-    """Place of the column among the latent's, from 1, by MCC on train and valid songs."""
+    """Rank of the column among the latent's, from 1, by MCC on train and valid songs."""
     column_rank: np.ndarray
-    """Place of the latent among the column's, from 1."""
+    """Rank of the latent among the column's, from 1."""
 
 
 class Labelled(NamedTuple):
@@ -170,7 +170,7 @@ def _rows(scored: Scored, live: np.ndarray) -> Rows:
 
 
 def _places(values: np.ndarray, axis: int) -> np.ndarray:
-    """Place of each entry along an axis, the largest being 1."""
+    """Rank of each entry along an axis, the largest being 1."""
     order = np.argsort(-values, axis=axis, kind="stable")
     return np.argsort(order, axis=axis, kind="stable").astype(np.int32) + 1
 

@@ -22,8 +22,8 @@ SIGNIFICANT = 0.05
 """A pair is significant with a q value of at most this."""
 SCHEMA = {
     "latent": "number of the latent",
-    "rank": "place of the concept value among the latent's, from 1, by fit_mcc",
-    "latent_rank": "place of the latent among the concept value's, from 1, by fit_mcc",
+    "rank": "rank of the concept value among the latent's, from 1, by fit_mcc",
+    "latent_rank": "rank of the latent among the concept value's, from 1, by fit_mcc",
     "name": "the concept value in words, after 'next token: ' at lag 1",
     "concept": "name of the concept",
     "value": "name of its value, empty for a concept that a note has or has not",
@@ -43,7 +43,7 @@ SCHEMA = {
     "balanced_accuracy": "mean of the recalls of tokens with and without the value",
     "auroc": "area under the ROC curve over all tokens, ties counted as half",
     "average_precision": "average precision over all tokens, ties taken together",
-    "base_rate": "share of tokens that have the value",
+    "base_rate": "fraction of tokens that have the value",
     "always_on_f1": "F1 of saying so of every token",
     "n_predicted": "tokens on which the latent says so",
     "p": "chance of so many hits when the truth is circularly shifted within songs",
@@ -58,7 +58,7 @@ class Labels(NamedTuple):
     """A run's labels, read again."""
 
     folder: Path
-    """Where they lie."""
+    """Where they are stored."""
     meta: dict[str, Any]
     """The content of labels.json."""
     names: list[dict[str, Any]]

@@ -1,4 +1,4 @@
-"""The map: places of a run's latents on a plane, near each other where their decoder directions are alike.
+"""The map: positions of a run's latents on a plane, near each other where their decoder directions are alike.
 
 t-SNE of decoder directions by cosine (van der Maaten & Hinton 2008).
 """
@@ -11,7 +11,7 @@ PERPLEXITY = 30.0
 
 
 def flat_map(decoder: np.ndarray, live: np.ndarray) -> np.ndarray:
-    """Places of the latents on a plane, float32 (d_sae, 2) within −1 … 1, NaN for dead ones."""
+    """Positions of the latents on a plane, float32 (d_sae, 2) within −1 … 1, NaN for dead ones."""
     places = np.full((len(decoder), 2), np.nan, np.float32)
     rows = np.flatnonzero(live)
     if len(rows) < 4:  # too few to have neighbours

@@ -1,8 +1,8 @@
 """A run's features as neuronpedia imports them: statistics, examples with their values, neighbours, names.
 
-What each value means there, and where that is written down, is told in `neuronpedia_format.py`; which examples are
-taken, in `neuronpedia_examples.py`. The format also has correlations with neurons and other features, directions for
-steering on the site, and attention heads; of those there is nothing. Needs NumPy alone.
+What each value means there, and where that is written down, is documented in `neuronpedia_format.py`; which examples
+are taken, in `neuronpedia_examples.py`. The format also has correlations with neurons and other features, directions
+for steering on the site, and attention heads; of those there is nothing. Needs NumPy alone.
 """
 
 import gzip
@@ -209,7 +209,7 @@ def _features(
 
 def _nearest(unit: np.ndarray, latents: np.ndarray) -> Iterator[tuple[list[int], list[float]]]:
     """Of each of some latents, itself and the latents nearest by cosine (ties: smaller number first), and cosines."""
-    # Rounded before they are sorted, so that another machine's last bits change no place.
+    # Rounded before they are sorted, so that another machine's last bits change no rank.
     cosines = np.round((unit[latents] @ unit.T).astype(np.float64), 4) + 0.0
     cosines[np.arange(len(latents)), latents] = np.inf
     kept = min(NEIGHBOURS + 1, len(unit))
@@ -228,7 +228,7 @@ def _histogram(values: np.ndarray) -> tuple[list[int], list[float]]:
 
 
 def _logits(effects: Logits | None, latent: int) -> dict[str, list[Any]]:
-    """The columns of a feature that tell its effects on the output."""
+    """The columns of a feature that give its effects on the output."""
     if effects is None:
         return {name: [] for name in Feature.__annotations__ if name.startswith(("logits_", "pos_", "neg_"))}
     mine = effects.values[latent].astype(np.float64)

@@ -58,7 +58,7 @@ class Feature:
     maxActApprox: float
     """Its largest value."""
     frac_nonzero: float
-    """Share of all tokens that it fires on, 0 to 1."""
+    """Fraction of all tokens that it fires on, 0 to 1."""
     freq_hist_data_bar_heights: list[int]
     """Firings in each of equal bins from 0 to the largest value; empty if it never fires."""
     freq_hist_data_bar_values: list[float]
@@ -80,7 +80,7 @@ class Feature:
     neuron_alignment_values: list[float]
     """Those weights."""
     neuron_alignment_l1: list[float]
-    """Each one's share of the sum of absolute weights."""
+    """Each one as a fraction of the sum of absolute weights."""
     topkCosSimIndices: list[int]
     """The latent itself, then those whose decoder rows are nearest to its own by cosine."""
     topkCosSimValues: list[float]
@@ -105,23 +105,23 @@ class Activation:
     values: list[float]
     maxValue: float
     maxValueTokenIndex: int
-    """Place of the largest value among the tokens here."""
+    """Index of the largest value among the tokens here."""
     minValue: float
     qualifyingTokenIndex: int
-    """Place of the token for which the example was taken."""
+    """Index of the token for which the example was taken."""
     binMin: float
     """Lower end of the bin of values that the example stands for; -1 for top examples."""
     binMax: float
     """Its upper end; for top examples the largest value."""
     binContains: float
-    """Share of all tokens whose value is in the bin, silent ones in the lowest; -1 for top examples."""
+    """Fraction of all tokens whose value is in the bin, silent ones in the lowest; -1 for top examples."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
     """A row of the table `Explanation`: a latent's name.
 
-    Its method can only be told in the notes: `typeName` and `explanationModelName` refer to tables of the site itself.
+    Its method can only be given in the notes: `typeName` and `explanationModelName` refer to tables of the site itself.
     """
 
     id: str

@@ -1,6 +1,6 @@
-"""Sparse probing: how well k latents together tell each column (Gurnee et al., "Finding Neurons in a Haystack", 2023).
+"""Sparse probing: how well k latents predict each column (Gurnee et al., "Finding Neurons in a Haystack", 2023).
 
-For each column the k latents whose mean values with and without it lie farthest apart, in standard deviations on train
+For each column the k latents whose mean values with and without it are farthest apart, in standard deviations on train
 songs, are taken; their values are joined by linear discriminant analysis fitted on train songs, the threshold on that
 is chosen for F1 on valid songs, and F1 is reported on test songs.
 """
@@ -35,7 +35,7 @@ def _moments(firings: Firings, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def farthest(train: Part, columns: np.ndarray, k: int) -> np.ndarray:
-    """The k latents that tell each column best, by standardised difference of means; int64 (n_columns, k)."""
+    """The k latents that predict each column best, by standardised difference of means; int64 (n_columns, k)."""
     firings, truth = train.firings, train.truth
     mean, deviation = _moments(firings, truth.n)
     tokens, shape = firings.token_rows.astype(np.int32), (firings.n_latents, truth.n)

@@ -19,7 +19,7 @@ class Example(NamedTuple):
     split: str
     """Split of the song."""
     position: int
-    """Place of the token in its song, from 0."""
+    """Index of the token in its song, from 0."""
     length: int
     """Tokens of the song."""
     lines: list[str]
@@ -67,9 +67,9 @@ class Trait(NamedTuple):
     value: str
     """The commonest value among the top tokens."""
     share: float
-    """Share of the top tokens that have it."""
+    """Fraction of the top tokens that have it."""
     base_rate: float
-    """Share of all tokens that have it."""
+    """Fraction of all tokens that have it."""
     n_songs: int
     """Top tokens looked at, each from another song."""
 

@@ -31,8 +31,8 @@ def identity_f1(scored: Scored, columns: Columns) -> np.ndarray:
 
 
 def share_with_f1(scored: Scored, columns: Columns, live: np.ndarray) -> dict[str, float]:
-    """Share of live latents whose best column of each class, by MCC on train and valid songs, has a test F1 above the
-    limit.
+    """Fraction of live latents whose best column of each class, by MCC on train and valid songs, has a test F1 above
+    the limit.
     """
     fit, f1 = scored.fit_mcc[live], scored.f1[live]
     found = {}
@@ -50,10 +50,10 @@ def coverage(scored: Scored, columns: Columns, live: np.ndarray, lag: int) -> di
     """How many columns have a latent, by class; a column's latent is the one with the best MCC on train and valid.
 
     Returns:
-        For each class: `columns`, how many are frequent enough; `found`, the share of them whose latent has a test F1
-        above the limit; `beyond_identity`, the share for which that F1 is also above what any property of the token
-        itself reaches for that latent; `gain`, the mean of the F1 over that; `found_uncommon`, `found` of the columns
-        that the always-on predictor does not find, and `uncommon`, how many these are; `mcc`, the mean MCC.
+        For each class: `columns`, how many are frequent enough; `found`, the fraction of them whose latent has a test
+        F1 above the limit; `beyond_identity`, the fraction for which that F1 is also above what any property of the
+        token itself reaches for that latent; `gain`, the mean of the F1 over that; `found_uncommon`, `found` of the
+        columns that the always-on predictor does not find, and `uncommon`, how many these are; `mcc`, the mean MCC.
     """
     frequent = (scored.positives / max(scored.n, 1) >= LEAST_RATE) & (columns.lag == lag)
     identity, found = identity_f1(scored, columns), {}
@@ -89,7 +89,7 @@ def probes(train: Part, valid: Part, test: Part, scored: Scored, columns: Column
 
 
 def monosemanticity(test: Part, test_truth: np.ndarray, rules: list[tuple[int, Rule]]) -> float | None:
-    """Mean share of a latent's strongest test tokens for which its rule holds, over latents with enough tokens."""
+    """Mean fraction of a latent's strongest test tokens for which its rule holds, over latents with enough tokens."""
     shares = []
     for latent, rule in rules:
         tokens, values = test.firings.latent(latent)

@@ -117,7 +117,7 @@ class Truth:
         )
 
     def circular_shift(self, rng: np.random.Generator) -> np.ndarray:
-        """For each token, the token of its song whose truth it gets when each song's is turned by a random amount."""
+        """For each token, the token of its song whose truth it gets when each is circularly shifted at random."""
         lengths = self.song_lengths
         turned = rng.integers(0, lengths)
         song = np.repeat(np.arange(self.n_songs), lengths)

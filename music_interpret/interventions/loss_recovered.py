@@ -10,8 +10,8 @@ all real tokens that have one before them:
 - recovered: (L_ablated − L_x̂) / (L_ablated − L_clean), 1 if nothing is lost, 0 if no better than the ablation.
 
 Loss recovered against zero ablation is from Bricken et al., "Towards Monosemanticity", 2023. A residual stream of 0 is
-something that the model has never seen, on which it does worse than on a typical constant; so that share flatters, and
-the one against the mean activation is the one to read first.
+something that the model has never seen, on which it does worse than on a typical constant; so that fraction flatters,
+and the one against the mean activation is the one to read first.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -40,7 +40,7 @@ class PatchedLosses(NamedTuple):
     kl: dict[str, float]
     """Divergence from the clean model's predictions."""
     recovered_mean: dict[str, float | None]
-    """Share of what mean ablation loses that is not lost; None where it loses nothing."""
+    """Fraction of what mean ablation loses that is not lost; None where it loses nothing."""
     recovered_zero: dict[str, float | None]
     """The same against zero ablation."""
 

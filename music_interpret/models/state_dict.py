@@ -13,7 +13,7 @@ def read_state_dict(path: Path, right: str, what: str = "checkpoint") -> dict[st
 
     Args:
         path: the file.
-        right: what should lie there, for the message of an error.
+        right: what was expected there, for the message of an error.
         what: what the file is called in the message.
 
     Raises:

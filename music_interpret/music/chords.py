@@ -9,8 +9,8 @@ A set is compared with chords on all twelve roots, in this order; the first that
    bass.
 
 Where several roots fit the same way (augmented triad, diminished seventh), the bass is therefore the root. What fits
-nothing is "other"; one pitch class alone is no chord. Templates for which notes may lack and others may sound as well:
-Pardo and Birmingham 2002; the lower note of a bare fifth or third as its root: Parncutt 1988.
+nothing is "other"; one pitch class alone is no chord. Templates in which notes are optional and others may sound as
+well: Pardo and Birmingham 2002; the lower note of a bare fifth or third as its root: Parncutt 1988.
 """
 
 import functools

@@ -19,11 +19,11 @@ from music_interpret.music.notes import read_notes
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 MANIFEST, JOURNAL = "ingest.json", "ingest.jsonl"
-"""Beside notes that ingest makes: what made them, when they are all there; what is done of them, until then."""
+"""Alongside notes that ingest makes: what made them, when they are all there; what is done of them, until then."""
 
 
 class Dataset(NamedTuple):
-    """Songs, their splits, and where their notes lie."""
+    """Songs, their splits, and where their notes are stored."""
 
     folder: Path
     """Holds `notes/` and the name lists."""

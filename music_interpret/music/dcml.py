@@ -87,11 +87,11 @@ def find_tables(folder: Path, songs: Sequence[str]) -> dict[str, Path]:
 
 
 def read_table(path: Path, columns: Sequence[str]) -> Table:
-    """Read a harmony table and, where there is one in `../notes` or beside it, its table of notes.
+    """Read a harmony table and, where there is one in `../notes` or next to it, its table of notes.
 
     Args:
         path: the harmony table.
-        columns: what it must have beside a time.
+        columns: what it must have besides a time.
 
     Raises:
         InputError: a table is damaged, or lacks a column.
@@ -108,7 +108,7 @@ def read_table(path: Path, columns: Sequence[str]) -> Table:
 def placed(
     table: Table, onset: np.ndarray, pitch: np.ndarray, resolution: int, song: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where the table's rows lie in a song.
+    """Where the table's rows are in a song.
 
     Args:
         table: the song's annotations.
@@ -142,7 +142,7 @@ def placed(
 def _best_shift(
     table: Table, kind: str, onset: np.ndarray, pitch: np.ndarray, resolution: int
 ) -> tuple[float, str, int]:
-    """The largest share of the song's notes that are in the table at one shift, the kind, and the shift in beats."""
+    """The largest fraction of the song's notes that are in the table at one shift, the kind, and the shift in beats."""
     steps = table.note_times[kind].steps(resolution)
     there = ~np.isnan(steps)
     if not there.any():

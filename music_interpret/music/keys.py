@@ -1,7 +1,7 @@
 """Keys: which of the 24 major and minor keys the pitch classes of a passage fit best.
 
 The durations of the notes in a window, summed for each pitch class, are correlated with a profile of each key, that of
-the tonic C turned to all twelve tonics (Krumhansl and Schmuckler, in Krumhansl 1990).
+the tonic C rotated to all twelve tonics (Krumhansl and Schmuckler, in Krumhansl 1990).
 
 Profiles and windows were chosen on Bach chorales. Local keys, against the analyses of 17 that come with music21: one
 window of 16 beats finds the key of 42 % of the notes (Krumhansl and Kessler), 52 % (Albrecht and Shanahan) or 54 %
@@ -44,7 +44,7 @@ PROFILES = {
 LOCAL_PROFILE = "Temperley 2007"
 HOME_PROFILE = "Albrecht and Shanahan 2013"
 WINDOWS: Mapping[int, int] = MappingProxyType({4: 8, 8: 4, 16: 2, 32: 1})
-"""How much notes of the last so many beats add to their weight: what lies further back counts ever less."""
+"""How much notes of the last so many beats add to their weight: what is further back counts ever less."""
 FEWEST_PITCH_CLASSES = 3
 """Different pitch classes a passage needs to have a key."""
 BLOCK = 1 << 14

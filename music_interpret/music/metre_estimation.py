@@ -2,7 +2,7 @@
 
 After Brown (Determination of the meter of musical scores by autocorrelation, JASA 94, 1993): onsets, weighted by the
 durations of their longest notes, are correlated with themselves a bar or another time later. To that comes, for each
-metre and each sixteenth on which its bars may begin, how the onsets and their durations lie on the levels of its grid
+metre and each sixteenth on which its bars may begin, how the onsets and their durations fall on the levels of its grid
 (after Lerdahl & Jackendoff 1983, the preference rules for events and for length), and the levels of the first and last
 onset. The sum of all with fixed weights is the score; the highest wins.
 
@@ -19,7 +19,7 @@ and essenFolksong, whose time signatures are known. Of the other half, in percen
 | monteverdi (none seen) | 49 | 100 | 86 | 86 | 100 | 86 |
 | palestrina (none seen) | 1,318 | 0 | 0 | 94 | 0 | 0 |
 
-"Downbeats agree" takes a bar that is twice or half as long for right, if one's downbeats are among the other's:
+"Downbeats agree" counts as right a bar that is twice or half as long, if one's downbeats are among the other's:
 Palestrina's bars of 4/2 are longer than any that is looked for. So where downbeats matter, time signatures are better.
 """
 
@@ -37,7 +37,7 @@ LONGEST_BEATS = 2
 """Durations count up to this."""
 HEARD_SIXTEENTHS = 2**14
 """Onsets after that are not looked at."""
-# Weights of a level's share in all onsets, or in their durations, relative to its share in the bar.
+# Weights of a level's fraction of all onsets, or of their durations, relative to its fraction of the bar.
 ONSETS = (4.65, -1.43, -0.82, 0.76)
 DURATIONS = (2.50, 1.81, 2.01, -3.31)
 # Weights of the level of the last and the first onset.

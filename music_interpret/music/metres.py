@@ -1,10 +1,10 @@
 """Metres of songs: where bars begin and how long they are.
 
-`metres.json`, beside a data set's notes, holds for each song a list of (first step, numerator, denominator): from that
-step on, which is a downbeat, bars have numerator/denominator whole notes, until the next entry. Steps count from the
-song's first beat, as in its notes; the first entry may be negative, for a song that begins with an upbeat. `ingest`
+`metres.json`, alongside a data set's notes, holds for each song a list of (first step, numerator, denominator): from
+that step on, which is a downbeat, bars have numerator/denominator whole notes, until the next entry. Steps count from
+the song's first beat, as in its notes; the first entry may be negative, for a song that begins with an upbeat. `ingest`
 writes it from the scores' time signatures. Of a song that is not listed the metre is estimated from all of its notes;
-how often that is right, `metre_estimation.py` says.
+`metre_estimation.py` says how often that is right.
 """
 
 import json

@@ -30,7 +30,7 @@ def encode_ogg(samples: np.ndarray, rate: int, quality: float) -> bytes:
 
     Args:
         samples: the sound.
-        rate: frames a second.
+        rate: frames per second.
         quality: 0 (smallest) to 1 (best).
     """
     library = soundfile()

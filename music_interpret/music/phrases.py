@@ -1,7 +1,7 @@
 """Where phrases begin, by the Local Boundary Detection Model (Cambouropoulos, ICMC 2001).
 
 Of a melody, three profiles say how far each note is from the one before it: in pitch, from onset to onset, and from end
-to onset (the rest). A large value that differs from those beside it is a boundary. The melody is the top line: the
+to onset (the rest). A large value that differs from its neighbours is a boundary. The melody is the top line: the
 highest note that starts at each onset, in whatever instrument, so in polyphonic music boundaries are a rough guess.
 """
 
@@ -23,7 +23,7 @@ class Phrases(NamedTuple):
     """Boundaries before each onset group, arrays (n_groups,)."""
 
     strength: np.ndarray
-    """How strong a boundary lies before the onset, 0 … 1; 0 at a song's first."""
+    """Strength of the boundary before the onset, 0 … 1; 0 at a song's first."""
     start: np.ndarray
     """Whether a phrase begins there, bool; one does at each song's first onset."""
     end: np.ndarray
@@ -45,7 +45,7 @@ def phrases(songs: Songs) -> Phrases:
 
 
 def boundary_strength(pitch: np.ndarray, onset: np.ndarray, duration: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """Strength of the boundary before each note of melodies that lie end to end, float64 (n_notes,).
+    """Strength of the boundary before each note of melodies laid end to end, float64 (n_notes,).
 
     Args:
         pitch: of the notes.

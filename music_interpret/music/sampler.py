@@ -27,7 +27,7 @@ RINGING = 4096
 MAX_ATTACK_SECONDS = 0.08
 MIN_RELEASE_SECONDS, MAX_RELEASE_SECONDS = 0.02, 1.0
 AUDIBLE = 0.6
-"""Share of a release, a fall by 100 dB, until it is 60 dB down; the rest is left out."""
+"""Fraction of a release, a fall by 100 dB, until it is 60 dB down; the rest is left out."""
 KEPT_NOTES = 64
 """Notes that are kept as sound, about 100 KB each."""
 _FIRST_PROGRAMS = {program: programs[0] for _, programs in INSTRUMENTS for program in programs}
@@ -43,7 +43,7 @@ class Header(NamedTuple):
     loop: tuple[int, int]
     """First frame of the loop, and the frame after its last."""
     rate: int
-    """Frames a second."""
+    """Frames per second."""
     key: int
     """MIDI note number that the sample sounds at when it is played as it is."""
     correction: int
@@ -57,7 +57,7 @@ class Sampler:
         """
         Args:
             font: the soundfont; samples are decompressed when a note first needs them.
-            rate: frames a second of the sound to make.
+            rate: frames per second of the sound to make.
         """
         self.rate = rate
         self._font = font

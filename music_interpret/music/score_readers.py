@@ -1,7 +1,7 @@
 """Read scores in child processes: many files at once, or one after another as people bring them.
 
 Not a `ProcessPoolExecutor`: a child that dies takes all files under way with it, and one that hangs cannot be stopped.
-Here `multiprocessing.connection.wait` tells which child is ready, gone or late, and each costs one file.
+Here `multiprocessing.connection.wait` says which child is ready, gone or late, and each costs one file.
 """
 
 import threading

@@ -30,7 +30,7 @@ class ScoreFile(NamedTuple):
     """A file to read."""
 
     path: Path
-    """Where it lies."""
+    """Where it is."""
     shown: str
     """Its path below the source, for messages."""
     name: str
@@ -38,7 +38,7 @@ class ScoreFile(NamedTuple):
 
 
 def find_scores(source: str) -> tuple[list[ScoreFile], int | None]:
-    """The files to read, sorted, and the program of parts that have none (None where names should tell)."""
+    """The files to read, sorted, and the program of parts that have none (None where names decide)."""
     if source.startswith(CORPUS_PREFIX):
         corpus = source.removeprefix(CORPUS_PREFIX)
         return _corpus_scores(corpus), CORPUS_PROGRAMS.get(corpus)
@@ -58,7 +58,7 @@ def find_scores(source: str) -> tuple[list[ScoreFile], int | None]:
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
-    """Every visible score below a folder, through links to folders but not round in circles."""
+    """Every visible score below a folder, through links to folders but through no cycle."""
     seen: set[str] = set()
     for parent, subfolders, names in os.walk(folder, followlinks=True):
         seen.add(os.path.realpath(parent))
@@ -73,7 +73,7 @@ def _song_names(found: list[str]) -> dict[str, str]:
     """Names of files by their relative paths: without the suffix, where that leaves them apart from all others."""
     stems = {shown: _clean(shown[: -len(Path(shown).suffix)]) for shown in found}
     count = Counter(stems.values())
-    # `book.abc` may become book-0, book-1, …: not beside another file of such a name.
+    # `book.abc` may become book-0, book-1, …: not if another file has such a name.
     numbered = {match[1] for stem in count if (match := re.fullmatch(r"(.*)-\d+", stem))}
     names = {k: stem if count[stem] == 1 and stem not in numbered else _clean(k) for k, stem in stems.items()}
     twice = [name for name, n in Counter(names.values()).items() if n > 1]

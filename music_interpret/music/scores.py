@@ -38,7 +38,7 @@ FORMATS = {
     ".krn": "humdrum",
     ".abc": "abc",
 }
-"""Format of each file suffix that is read; where one piece lies there in several, the first of these stands for it."""
+"""Format of each file suffix that is read; where one piece is there in several, the first of these stands for it."""
 
 VOICE_PROGRAM, DRUM_CHANNEL = 52, 9
 BOWED_STRINGS = (40, 41, 42, 43)
@@ -96,7 +96,7 @@ def _work(rows: np.ndarray, metres: list[Stretch], resolution: int) -> Work:
 
 
 def polyphony(notes: np.ndarray, resolution: int) -> float:
-    """Share of a song's sounding time in which at least two notes sound, 0 to 1."""
+    """Fraction of a song's sounding time in which at least two notes sound, 0 to 1."""
     if not len(notes):
         return 0.0
     starts = notes[:, 0] * resolution + notes[:, 1]

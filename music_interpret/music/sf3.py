@@ -165,4 +165,4 @@ def _check(tables: dict[str, np.ndarray], n_bytes: int) -> None:
     if not len(samples) or len(tables["phdr"]) < 2:
         raise ValueError("it has no sounds")
     if (samples["end"] > n_bytes).any() or (samples["rate"] == 0).any():
-        raise ValueError("a sample lies outside the file")
+        raise ValueError("a sample is outside the file")

@@ -1,7 +1,7 @@
 """Notes of one or many songs laid end to end, so that what is computed of them is computed of all at once.
 
 Times are whole steps (`resolution` steps per beat, a beat being a quarter note). `onset` and `end` count from each
-song's first beat; `time` is the same on one line on which songs lie far apart, so that no window, lookup or sort by
+song's first beat; `time` is the same on one line on which songs are far apart, so that no window, lookup or sort by
 time reaches into another song.
 """
 
@@ -29,7 +29,7 @@ class Songs:
     first_note: np.ndarray
     """Row of each song's first note, and the number of rows at the end, int64 (n_songs + 1,); a song may have none."""
     resolution: int
-    """Steps a beat."""
+    """Steps per beat."""
     metres: Metres
     """Where bars begin and how long they are; of songs without a known metre, estimated."""
     names: tuple[str, ...]
@@ -125,7 +125,7 @@ class Songs:
 
     @functools.cached_property
     def song_time(self) -> np.ndarray:
-        """Where each song's first beat lies on the common time line, (n_songs,)."""
+        """Where each song's first beat is on the common time line, (n_songs,)."""
         return np.concatenate([[0], np.cumsum(self.length + APART_BEATS * self.resolution)[:-1]]).astype(np.int64)
 
     @functools.cached_property

@@ -43,7 +43,7 @@ class Sound(NamedTuple):
     samples: np.ndarray
     """float32 (n_frames,) within −1 … 1."""
     rate: int
-    """Frames a second."""
+    """Frames per second."""
 
 
 class Player(Protocol):
@@ -78,7 +78,7 @@ def render(notes: np.ndarray, *, resolution: int, tempo_qpm: float, start: int =
     Args:
         notes: valid note array, shape (n_notes, 5): rows (beat, position, pitch, duration, program), in any order.
         resolution: steps per beat.
-        tempo_qpm: beats a minute.
+        tempo_qpm: beats per minute.
         start: the step that the sound begins at.
         end: step after the last; default: where the last note ends.
 

@@ -102,18 +102,18 @@ def after_last_group(songs: Songs) -> np.ndarray:
 def spread(
     combine: np.ufunc, values: np.ndarray, first: np.ndarray, after: np.ndarray, n: int, nothing: np.generic
 ) -> np.ndarray:
-    """For each place of n, `combine` of the values of all stretches that cover it, (n,).
+    """For each index below n, `combine` of the values of all stretches that cover it, (n,).
 
-    A stretch is laid as two, perhaps overlapping, of a power of two places; those are halved down to single places.
+    A stretch is laid as two, perhaps overlapping, of a power of two entries; those are halved down to single entries.
     The work is n times the logarithm of the longest stretch, whatever the number of stretches.
 
     Args:
         combine: one that takes the same value twice as once: minimum, maximum, bitwise or, and.
         values: value of each stretch.
-        first: first place of each stretch.
-        after: the place after its last; stretches with none are left out.
-        n: number of places.
-        nothing: what places have that no stretch covers.
+        first: first index of each stretch.
+        after: the index after its last; stretches with none are left out.
+        n: number of entries.
+        nothing: what entries have that no stretch covers.
     """
     lengths = after - first
     kept = np.flatnonzero(lengths > 0)
@@ -125,7 +125,7 @@ def spread(
     bounds = np.searchsorted(-levels[order], np.arange(-(levels.max() if len(levels) else 0), 2))
     for step, level in enumerate(range(len(bounds) - 2, -1, -1)):
         size = 1 << level
-        if step:  # what covers 2 * size places from i covers size from i and from i + size
+        if step:  # what covers 2 * size entries from i covers size from i and from i + size
             larger = done
             done = larger.copy()
             combine(done[size:], larger[:-size], out=done[size:])
@@ -149,7 +149,7 @@ def running_or(sets: np.ndarray, group: np.ndarray) -> np.ndarray:
 
 
 def union_over(sets: np.ndarray, first: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Union of the sets of places first … after − 1, 0 where there is none, (n_queries,)."""
+    """Union of the sets of indices first … after − 1, 0 where there is none, (n_queries,)."""
     lengths = after - first
     found = np.zeros(len(first), sets.dtype)
     at_level, level = sets, 0

@@ -44,7 +44,7 @@ def voices(songs: Songs) -> Voices:
     ends = songs.end_time
     span = np.int64(ends.max() + 1)
     stream = songs.song * 128 + songs.program
-    # Notes by instrument, end and pitch: what ends at one time in one instrument lies together, from low to high.
+    # Notes by instrument, end and pitch: what ends at one time in one instrument is adjacent, from low to high.
     by_end = np.lexsort((songs.pitch, ends, stream))
     closed = stream[by_end] * span + ends[by_end]
     wanted = stream * span + songs.time
@@ -52,7 +52,7 @@ def voices(songs: Songs) -> Voices:
     latest = np.where(stop > 0, closed[stop - 1], -1)
     near = (latest >= stream * span) & (latest >= wanted - LONGEST_REST_BEATS * songs.resolution)
     start = np.where(near, np.searchsorted(closed, latest), stop)
-    # Its place among them by pitch, and from there outwards.
+    # Its index among them by pitch, and from there outwards.
     pitched = closed * 128 + songs.pitch[by_end]
     place = np.clip(np.searchsorted(pitched, latest * 128 + songs.pitch), start, stop)
     offers = place[:, None] + np.concatenate([-1 - np.arange(CHOICES), np.arange(CHOICES)])
@@ -69,7 +69,7 @@ def voices(songs: Songs) -> Voices:
 
 
 def _place_among_equals(keys: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Place of each entry, from 0, among those of the same key by value."""
+    """Rank of each entry, from 0, among those of the same key by value."""
     order = np.lexsort((values, keys))
     places = np.empty(len(keys), np.int64)
     places[order] = np.arange(len(keys)) - np.searchsorted(keys[order], keys[order])

@@ -206,7 +206,7 @@ class Run:
 
     @functools.cached_property
     def map(self) -> np.ndarray:
-        """Places of the latents on a plane, float32 (d_sae, 2); NaN for dead ones. Computed once and kept.
+        """Positions of the latents on a plane, float32 (d_sae, 2); NaN for dead ones. Computed once and kept.
 
         Raises:
             InputError: it is not there yet, and scikit-learn, which makes it, is not installed.

@@ -3,7 +3,7 @@
 A folder holds `cfg.json` and `sae_weights.safetensors`, float32. The normalisation that the autoencoder was trained
 under is folded into the weights, exactly, so it takes activations as the model makes them.
 
-A context autoencoder (`--token-baseline`) has its lookup beside, in `token_baseline.safetensors`: it encodes and
+A context autoencoder (`--token-baseline`) has its lookup alongside, in `token_baseline.safetensors`: it encodes and
 reconstructs what an activation holds besides `baseline(tokens)`. Other libraries, which know nothing of that file, see
 an autoencoder of x − baseline(tokens); `cfg.json` says so under `metadata`.
 """

@@ -1,4 +1,4 @@
-"""AuxK: dead latents learn to reconstruct what the living ones leave over (Gao et al., arXiv 2406.04093, appendix A.2).
+"""AuxK: dead latents learn to reconstruct what the live ones leave over (Gao et al., arXiv 2406.04093, appendix A.2).
 
     r = x − x̂ (held constant)        p = x W_enc + b, for dead latents only
     loss = weight · ‖r − Σ over the k_aux largest p, p W_dec‖² / ‖r‖²

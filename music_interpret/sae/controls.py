@@ -30,7 +30,7 @@ class Directions:
     def __init__(self, directions: Tensor, mean: Tensor, k: int) -> None:
         """Args:
         directions: orthonormal rows, float32 (n, d).
-        mean: taken off before and put back after, float32 (d,).
+        mean: subtracted before and added back after, float32 (d,).
         k: coefficients that a token keeps.
         """
         self.directions, self.mean, self.k = directions, mean, min(k, len(directions))

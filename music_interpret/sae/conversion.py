@@ -34,7 +34,7 @@ class Made(NamedTuple):
     weights: bytes
     """Content of the weights file."""
     config: dict[str, Any]
-    """Content of the JSON beside it."""
+    """Content of the JSON next to it."""
     takes_off_b_dec: bool
     """Whether it encodes x − b_dec."""
 

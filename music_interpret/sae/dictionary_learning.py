@@ -85,7 +85,7 @@ def made(autoencoder: SparseAutoencoder, biases: dict[str, Tensor]) -> Made:
 
 
 def load(path: Path) -> Read:
-    """Read a state dict and the `config.json` beside it, or above it for one in `checkpoints/`.
+    """Read a state dict and the `config.json` next to it, or above it for one in `checkpoints/`.
 
     Raises:
         InputError: a file is missing or damaged, or the state dict is not that of the class.

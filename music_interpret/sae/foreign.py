@@ -6,9 +6,9 @@
 | `dictionary_learning` | `config.json`, `ae.pt` | dictionary-learning, see `dictionary_learning.py` |
 | `sparsify` | `cfg.json`, `sae.safetensors` | EleutherAI's sparsify (eai-sparsify), see `sparsify.py` |
 
-What the other formats have no place for lies beside their files: a token baseline in `token_baseline.safetensors`, and
-in `raw_biases.safetensors` the biases for raw input, where the format wants them for x − b_dec and float32 cannot give
-them back to the last bit.
+What the other formats have no place for is stored alongside their files: a token baseline in
+`token_baseline.safetensors`, and in `raw_biases.safetensors` the biases for raw input, where the format wants them for
+x − b_dec and float32 cannot give them back to the last bit.
 """
 
 from pathlib import Path
@@ -94,7 +94,7 @@ def _converted(weights: Path, read: Read) -> SparseAutoencoder:
     folder, stored = weights.parent, read.parameters
     check(read, weights)
     if not isinstance(read.metadata, dict):
-        raise InputError(f"{folder}: what Music Interpret noted beside the settings is no JSON object; export again")
+        raise InputError(f"{folder}: what Music Interpret noted alongside the settings is no JSON object; export again")
     parameters = without_pre_bias(stored) if read.takes_off_b_dec else stored
     if read.takes_off_b_dec and (folder / RAW_BIASES).is_file():
         names = tuple(name for name in BIASES if name in stored)
@@ -117,7 +117,7 @@ def _close(a: Tensor, b: Tensor) -> bool:
 
 
 def export(autoencoder: SparseAutoencoder, wanted: Format, folder: Path) -> str:
-    """Write an autoencoder in a library's format, in place of what lies there of another, and return the name of the
+    """Write an autoencoder in a library's format, in place of what is there of another, and return the name of the
     class that reads it.
 
     Raises:

@@ -21,7 +21,7 @@ _ADDRESS = re.compile(
 
 
 class Address(NamedTuple):
-    """Where on the Hub an autoencoder lies."""
+    """Where on the Hub an autoencoder is stored."""
 
     repo_id: str
     """`owner/name`."""
@@ -72,7 +72,7 @@ def push(made: Path, repo_id: str, *, folder: str, revision: str | None, private
 
 
 def fetch(text: str, names: Sequence[str]) -> Path:
-    """Download the files of these names from an address and return the folder that they lie in here.
+    """Download the files of these names from an address and return the local folder that holds them.
 
     Raises:
         InputError: it is no address, huggingface_hub is not installed, or nothing was found.
@@ -86,7 +86,7 @@ def fetch(text: str, names: Sequence[str]) -> Path:
 
 @contextlib.contextmanager
 def _told(what: str) -> Iterator[Any]:
-    """The Hub's interface; what goes wrong with it is told in one line."""
+    """The Hub's interface; what goes wrong with it is reported in one line."""
     try:
         from huggingface_hub import HfApi
     except ImportError:

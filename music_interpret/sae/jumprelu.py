@@ -4,11 +4,11 @@
     loss = mean((x̂ − x)²) + alpha · (L0 / k − 1)²
 
 with L0 the mean number of latents of the batch that fire on a token. The jump has no gradient towards θ; the paper's
-straight-through estimator takes it from the values that lie within half a bandwidth ε of the threshold:
+straight-through estimator takes it from the values within half a bandwidth ε of the threshold:
 
     ∂z/∂θ = −θ/ε · 1[|p − θ| < ε/2]        ∂L0/∂θ = −1/ε · 1[|p − θ| < ε/2]
 
-θ is trained as its logarithm, so that it stays positive and moves by the same share at any size. Decoder rows have
+θ is trained as its logarithm, so that it stays positive and moves by the same fraction at any size. Decoder rows have
 unit norm.
 """
 

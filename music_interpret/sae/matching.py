@@ -6,11 +6,11 @@ With cᵢⱼ the cosine between decoder row i of one and row j of the other, sig
   superposition with sparse autoencoders", 2022). It is not symmetric, and several latents may share a partner;
 - MCC: the mean of cᵢⱼ over the one-to-one pairing with the largest sum (Hungarian algorithm). The mean correlation
   coefficient of independent component analysis (Hyvärinen & Morioka, arXiv 1605.06336) is so matched; with decoder
-  directions it tells how far two trainings found the same features (Paulo & Belrose, "Sparse Autoencoders Trained on
+  directions it measures how far two trainings found the same features (Paulo & Belrose, "Sparse Autoencoders Trained on
   the Same Data Learn Different Features", arXiv 2501.16615).
 
 Two random sets of directions do not score 0: a maximum over many cosines is positive. The same figures of a random
-dictionary therefore stand beside them.
+dictionary are therefore reported alongside them.
 """
 
 from typing import NamedTuple
@@ -45,7 +45,7 @@ def likeness(first: Tensor, second: Tensor) -> Likeness:
     if first.shape[1] != second.shape[1]:
         raise InputError(f"directions are {first.shape[1]} and {second.shape[1]} wide; expected runs of the same width")
     if not len(first) or not len(second):
-        raise InputError("one of the autoencoders has no living latents; expected two that have some")
+        raise InputError("one of the autoencoders has no live latents; expected two that have some")
     from scipy.optimize import linear_sum_assignment
 
     cosines = unit_rows(first) @ unit_rows(second).T

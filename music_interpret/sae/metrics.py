@@ -10,8 +10,8 @@ With x an activation, x̂ its reconstruction and E the mean over the split's tok
 - shrinkage: E[‖x̂‖ / ‖x‖]; below 1 where reconstructions are too short.
 - relative reconstruction bias: E‖x̂‖² / E[x · x̂], below 1 where a longer x̂ would be closer (Rajamanoharan et al.,
   "Improving Dictionary Learning with Gated Sparse Autoencoders", arXiv 2404.16014).
-- density of a latent: share of tokens it fires on. Dead: fires on none; overactive: on more than a tenth. The histogram
-  of log10 density is that of Bricken et al., "Towards Monosemanticity", 2023.
+- density of a latent: fraction of tokens it fires on. Dead: fires on none; overactive: on more than a tenth. The
+  histogram of log10 density is that of Bricken et al., "Towards Monosemanticity", 2023.
 - remainder FVU, for an autoencoder with a token baseline b: E‖x − x̂‖² over the variance of x − b, what the latents
   leave unexplained of what the baseline left to them.
 - decoder cosines: of each latent's direction to the most similar other one.
@@ -60,9 +60,9 @@ class Quality(NamedTuple):
     relative_bias: float
     """E‖x̂‖² / E[x · x̂]."""
     dead: float
-    """Share of latents that never fire; NaN where there are no latents."""
+    """Fraction of latents that never fire; NaN where there are no latents."""
     overactive: float
-    """Share of latents that fire on more than a tenth of the tokens."""
+    """Fraction of latents that fire on more than a tenth of the tokens."""
     density_edges: list[float]
     """Edges of the density histogram, in log10."""
     density_histogram: list[int]

@@ -60,11 +60,11 @@ class TrainingOptions(CheckedConfig):
     epochs: PositiveInt = 8
     """Passes over the train songs."""
     lr_warmup: Fraction = 0.05
-    """Share of the steps over which the learning rate rises from 0."""
+    """Fraction of the steps over which the learning rate rises from 0."""
     lr_decay: Fraction = 0.2
-    """Share of the steps over which the learning rate falls to 0 at the end."""
+    """Fraction of the steps over which the learning rate falls to 0 at the end."""
     sparsity_warmup: Fraction | None = None
-    """Share of the steps over which the penalty rises from 0, or k falls from four times its value: 0.1 for relu and
+    """Fraction of the steps over which the penalty rises from 0, or k falls from four times its value: 0.1 for relu and
     gated, 0.3 for jumprelu, 0 for the others if not given.
     """
     clip_norm: NonNegativeFloat = 0.0

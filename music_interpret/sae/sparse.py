@@ -36,7 +36,7 @@ class SparseLatents(NamedTuple):
 
     def value_gradients(self, weights: Tensor, gradient: Tensor) -> Tensor:
         """Gradient of each value, (n_entries,), given that of `times(weights)`, (n_tokens, d): the products of rows of
-        two matrices at the entries' places alone.
+        two matrices at the entries' positions alone.
         """
         rows = torch.cat([self.offsets, torch.full_like(self.offsets[:1], len(self.indices))])
         shape = (len(self.offsets), len(weights))
@@ -69,7 +69,7 @@ class ByLatent(NamedTuple):
     tokens: Tensor
     """Token of each entry in that order, int64 (n_entries,)."""
     offsets: Tensor
-    """Place of each latent's first entry in that order, int64 (d_sae,)."""
+    """Index of each latent's first entry in that order, int64 (d_sae,)."""
 
     def weight_gradient(self, values: Tensor, rows: Tensor) -> Tensor:
         """Σ over entries of value · row of its token, for each latent: (n_entries,), (n_tokens, d) → (d_sae, d)."""
@@ -77,7 +77,7 @@ class ByLatent(NamedTuple):
 
 
 def offsets_of(sorted_groups: Tensor, n_groups: int) -> Tensor:
-    """Place of the first entry of each group in a sorted list of group numbers, int64 (n_groups,)."""
+    """Index of the first entry of each group in a sorted list of group numbers, int64 (n_groups,)."""
     counts = torch.bincount(sorted_groups, minlength=n_groups)
     return torch.cumsum(counts, 0) - counts
 

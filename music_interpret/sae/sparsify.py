@@ -44,7 +44,7 @@ def made(autoencoder: SparseAutoencoder, biases: dict[str, Tensor]) -> Made:
 
 
 def load(path: Path) -> Read:
-    """Read `sae.safetensors` and the `cfg.json` beside it.
+    """Read `sae.safetensors` and the `cfg.json` next to it.
 
     Raises:
         InputError: a file is missing or damaged, or it is no TopK autoencoder (a transcoder, say).

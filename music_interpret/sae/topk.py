@@ -52,11 +52,11 @@ def encode(parameters: Parameters, x: Tensor, k: int) -> Tensor:
 
 
 def top_k(rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k largest values of each row and their places, (n, k) each, in no order.
+    """The k largest values of each row and their indices, (n, k) each, in no order.
 
-    A long row is cut into groups (a group takes every n_groups-th place, which makes its maximum one vectorised pass).
-    The k largest lie in the k groups with the largest maxima, and none is below the k-th of these: few other members
-    of those groups reach it, so that only little more than k values a row are left to be ranked.
+    A long row is cut into groups (a group takes every n_groups-th entry, which makes its maximum one vectorised pass).
+    The k largest are in the k groups with the largest maxima, and none is below the k-th of these: few other members
+    of those groups reach it, so that only little more than k values per row are left to be ranked.
     """
     n, length = rows.shape
     n_groups = length // GROUP
@@ -90,7 +90,7 @@ def select_per_token(before: Tensor, k: float) -> SparseLatents:
 def select_per_batch(before: Tensor, k: float) -> SparseLatents:
     """BatchTopK's entries: the round(k · n) largest of the batch that are above 0.
 
-    A sample tells a bound that a little more than these exceed; the exact selection is made among those. Should the
+    A sample gives a bound that a little more than these exceed; the exact selection is made among those. Should the
     bound be too high, it is made among all.
     """
     flat = before.reshape(-1)

@@ -18,7 +18,7 @@ from music_interpret.sae.objective import Objective, Scratch, Step
 from music_interpret.sae.parameters import Parameters, normalize_rows, remove_parallel
 from music_interpret.sae.token_baseline import TokenBaseline
 
-# Share of a new batch in the moving average of BatchTopK's threshold.
+# Weight of a new batch in the moving average of BatchTopK's threshold.
 THRESHOLD_RATE = 0.05
 # A squared error of so many times what predicting 0 would cost is a run that diverges.
 DIVERGED = 10.0

@@ -2,8 +2,8 @@
 
 A song becomes a start-of-song token, one for each instrument, a start-of-notes token, one for each note, and an
 end-of-song token. Value 0 stands for "none" in every field but the first. The tables come from the `encoding.json` that
-lies with the notes, never from here: resolutions and duration tables differ between data sets. Source: Dong et al.,
-"Multitrack Music Transformer", ICASSP 2023, section 3.1.
+is stored with the notes, never from here: resolutions and duration tables differ between data sets. Source: Dong et
+al., "Multitrack Music Transformer", ICASSP 2023, section 3.1.
 """
 
 import functools
@@ -25,7 +25,7 @@ TYPES = ("start-of-song", "instrument", "start-of-notes", "note", "end-of-song")
 START_OF_SONG, INSTRUMENT, START_OF_NOTES, NOTE, END_OF_SONG = range(5)
 TABLES = "encoding.json"
 NEAR_THE_LIMIT_BEATS = 4
-"""A song whose last note lies so close to the model's last beat may have been cut there."""
+"""A song whose last note is so close to the model's last beat may have been cut there."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

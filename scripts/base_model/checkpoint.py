@@ -39,7 +39,7 @@ def save_model(model: MMT, settings: BaseModelConfig, folder: Path) -> None:
     if settings.half:
         tensors = {n: t if n.endswith("inv_freq") else t.half() for n, t in tensors.items()}
     files.write_json(folder / "train-args.json", args)
-    content = io.BytesIO()  # torch and safetensors tell of a full disk in ways of their own, so they write no file
+    content = io.BytesIO()  # torch and safetensors report a full disk in ways of their own, so they write no file
     torch.save(tensors, content)
     with files.atomic_write(folder / "checkpoints" / "best_model.pt") as file:
         file.write(content.getbuffer())

@@ -46,7 +46,7 @@ class BaseModelConfig(CheckedConfig):
     minutes: PositiveFloat | None = None
     """Train for this long instead of a number of steps."""
     batch_tokens: Annotated[int, within(1, 2**24)] = 4096
-    """Tokens a batch may hold, padding included."""
+    """Tokens that a batch may hold, padding included."""
     lr: PositiveFloat = 1.2e-3
     """Learning rate of AdamW after warm-up; it falls along a cosine to a twentieth."""
     warmup_steps: NonNegativeInt = 150
@@ -56,7 +56,7 @@ class BaseModelConfig(CheckedConfig):
     gradient_norm: PositiveFloat = 1.0
     """Gradients with a larger norm are scaled down to it."""
     dropout: Fraction = 0.1
-    """Share of entries set to 0 in training, in embeddings, attention and feed-forward."""
+    """Fraction of entries set to 0 in training, in embeddings, attention and feed-forward."""
     polyphonic_share: Fraction = 0.8
     """Probability of drawing a polyphonic song, where there are both kinds."""
     crop_share: Fraction = 0.5
@@ -95,6 +95,6 @@ class BaseModelConfig(CheckedConfig):
         )
 
     def lr_at(self, step: int, done: float) -> float:
-        """Learning rate of a step: linear warm-up, times a cosine of the share `done` that falls from 1 to 0.05."""
+        """Learning rate of a step: linear warm-up, times a cosine of the fraction `done` that falls from 1 to 0.05."""
         warm = min(1.0, (step + 1) / max(self.warmup_steps, 1))
         return self.lr * warm * (0.05 + 0.95 * (1 + math.cos(math.pi * done)) / 2)

@@ -56,7 +56,7 @@ class Training:
         self.state_path = folder / "training" / "state.safetensors"
 
     def done(self) -> float:
-        """Share of the training that is done."""
+        """Fraction of the training that is done."""
         if self.settings.minutes is not None:
             return self.progress.seconds / (60 * self.settings.minutes)
         return self.progress.step / self.settings.steps

@@ -7,7 +7,7 @@ from music_interpret.features import confusion
 
 
 def by_pairs(values, truth):
-    """AUROC as its definition says: the share of pairs of a positive and a negative token in order."""
+    """AUROC as its definition says: the fraction of pairs of a positive and a negative token in order."""
     above, below = values[truth][:, None], values[~truth][None]
     return ((above > below) + (above == below) / 2).mean()
 

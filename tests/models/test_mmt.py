@@ -119,7 +119,7 @@ def test_song_is_cut_as_the_model_was_trained():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"dim": 32}, r"does not match train-args.json and the encoding beside the notes: .*\(and \d+ more\)"),
+        ({"dim": 32}, r"does not match train-args.json and the encoding of the notes: .*\(and \d+ more\)"),
         ({"layers": 3}, "lacks blocks.4"),
         ({"layers": 1}, "has unknown blocks.2"),
         ({"max_beat": 32}, r"embeddings.1.weight is \(65, 64\), expected \(33, 64\)"),

@@ -244,7 +244,7 @@ DICTIONARY_LEARNING = {
     "something else": (lambda f: torch.save([1, 2], f / "ae.pt"), "is not a state dict of tensors; expected the ae.pt"),
     "broken notes": (
         lambda f: change_json(f / "config.json", music_interpret=[]),
-        "noted beside the settings is no JSON",
+        "noted alongside the settings is no JSON",
     ),
     "no baseline": (
         lambda f: change_json(f / "config.json", music_interpret={"token_baseline": "additive"}),

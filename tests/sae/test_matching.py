@@ -44,5 +44,5 @@ def test_the_pairing_is_the_best_one():
 def test_what_cannot_be_compared_is_refused():
     with pytest.raises(InputError, match="12 and 11 wide"):
         likeness(A, A[:, :11])
-    with pytest.raises(InputError, match="no living latents"):
+    with pytest.raises(InputError, match="no live latents"):
         likeness(A, A[:0])

@@ -5,7 +5,7 @@
 /** @type {(how: { back: boolean }) => void} */
 let render = () => {};
 
-/** Told by the router once: what to call after the address changed and the page has to follow. @param {typeof render} work */
+/** Set by the router once: what to call after the address changed. @param {typeof render} work */
 export function onAddress(work) {
   render = work;
 }

@@ -7,7 +7,7 @@ import { helpFrom } from "./views/help.js";
 /** @type {Record<string, string>} */
 let words = {};
 
-/** Told once what /api/run says. @param {Record<string, string>} table */
+/** Set once, to what /api/run says. @param {Record<string, string>} table */
 export function setHelp(table) {
   words = table;
 }

@@ -53,7 +53,7 @@ export class Latents {
   }
 
   /**
-   * Each latent's place in the order that a list begins with: first names that say clearly more than their token does,
+   * Each latent's rank in the order that a list begins with: first names that say clearly more than their token does,
    * then other names, then none; among equals by MCC, but each concept's best before any concept's second.
    */
   standings() {
@@ -93,7 +93,7 @@ export class Latents {
   }
 
   /**
-   * Places of the latents that an address's query asks for, in its order.
+   * Indices of the latents that an address's query asks for, in its order.
    * @param {URLSearchParams} query
    * @param {string | null} without a filter that is left out.
    */

@@ -1,4 +1,4 @@
-// The run in numbers, with plain words on each, and its latents' worth beside the controls'.
+// The run in numbers, with plain words on each, and its latents' worth compared with the controls'.
 
 import { help } from "./help.js";
 import { bar } from "./views/bar.js";
@@ -81,10 +81,10 @@ function worth(run, levels) {
   return h(
     "details",
     { class: "worth", open: !alone },
-    h("summary", {}, h("h2", {}, alone ? "What the names are worth" : "What the names are worth, beside controls")),
+    h("summary", {}, h("h2", {}, alone ? "What the names are worth" : "What the names are worth, next to controls")),
     h(
       "div",
-      { class: "wide", tabindex: "0", role: "region", "aria-label": "Names and concepts found, beside controls" },
+      { class: "wide", tabindex: "0", role: "region", "aria-label": "Names and concepts found, next to controls" },
       h("table", {}, h("thead", {}, head), h("tbody", {}, rows)),
     ),
     alone

@@ -171,7 +171,7 @@ addEventListener("afterprint", () => {
 });
 
 const sections = data.latents.map((feature) => latent(feature));
-const foot = `Written by Music Interpret ${data.version}. Sound from the model's notes at 100 quarter notes a minute.`;
+const foot = `Written by Music Interpret ${data.version}. Sound of the model's notes at 100 quarter notes per minute.`;
 const main = h("main", { class: "main" }, sections, h("p", { class: "foot" }, foot));
 document.getElementById("report")?.append(h("div", { class: "layout" }, top(), contents(sections), main));
 // The sections were not there when the browser first looked for the address's #latent-….

@@ -1,4 +1,4 @@
-// Dots on a canvas: hover for words, click to open, drag to keep a part. The table beside it is its other form.
+// Dots on a canvas: hover for words, click to open, drag to keep a part. The table next to it is its other form.
 
 import { cssColour, fill, h } from "./views/dom.js";
 import { groupColour, NO_NAME } from "./views/groups.js";

@@ -60,7 +60,7 @@ export interface Track {
 export interface Strip {
   name: string;
   words: string[];
-  /** Per token, places in `words`; 0 for none. */
+  /** Per token, indices into `words`; 0 for none. */
   codes: number[];
 }
 

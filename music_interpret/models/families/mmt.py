@@ -44,7 +44,7 @@ def load(folder: Path, notes_folder: Path) -> LoadedModel:
     state = from_authors_names(read_state_dict(path, "the authors' checkpoints/best_model.pt"))
     if wrong := _differences(state, model.state_dict()):
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
-        raise InputError(f"{path} does not match train-args.json and the encoding beside the notes: {wrong[0]}{more}")
+        raise InputError(f"{path} does not match train-args.json and the encoding of the notes: {wrong[0]}{more}")
     model.load_state_dict({name: tensor.float() for name, tensor in state.items()})
     return offered(model.eval().requires_grad_(False), scheme, files.sha256(path))
 

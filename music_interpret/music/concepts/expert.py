@@ -1,7 +1,7 @@
 """Concepts of expert annotations: harmony, keys, cadences and phrases that analysts wrote into scores.
 
 Read are the tables of the DCML corpora (github.com/DCMLab; version 2 of the annotation standard, as ms3 extracts it):
-`harmonies/<piece>.harmonies.tsv` and, to find where the song lies in it, `notes/<piece>.notes.tsv`. An analyst sees the
+`harmonies/<piece>.harmonies.tsv` and, to find where the song is in it, `notes/<piece>.notes.tsv`. An analyst sees the
 whole score, so everything here is `future`.
 
 A label holds from its onset up to the next; "@none" ends a harmony. Before the first label there is none.
@@ -60,12 +60,12 @@ DEGREES = "4152637"
 
 
 class Placement(NamedTuple):
-    """Where annotations lie in songs."""
+    """Where annotations are in songs."""
 
     label: np.ndarray
     """Row, of all tables end to end, of the label in force at each note, -1 for none, int64 (n_notes,)."""
     row: np.ndarray
-    """Rows that lie in songs, in the order of `key`, int64 (n_rows,)."""
+    """Rows that are in songs, in the order of `key`, int64 (n_rows,)."""
     key: np.ndarray
     """Song and onset of these rows as one number, ascending, int64 (n_rows,)."""
     note_key: np.ndarray
@@ -257,7 +257,7 @@ def _sign(name: str, rows: np.ndarray, place: Callable[[Songs], Placement], defi
 
 
 def _at(keys: np.ndarray, note_keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Whether one of the ascending keys is a note's own, and the place of the first that is, or the number of keys."""
+    """Whether one of the ascending keys is a note's own, and the index of the first that is, or the number of keys."""
     place = np.searchsorted(keys, note_keys)
     found = np.append(keys, np.int64(1) << 62)[place] == note_keys
     return found, np.where(found, place, len(keys))

@@ -26,7 +26,7 @@ DISTANCE_EDGES = (1, 2, 3, 4, 8, 16, 32, 64)
 MOTIONS = ("unison", "step up", "step down", "leap up", "leap down")
 STEP_SEMITONES = 2
 MAX_STEP = 2**24 - 1
-"""The last step of a bar that is told from later ones."""
+"""The last step of a bar that is distinguished from later ones."""
 
 
 class Repetition(NamedTuple):
@@ -79,7 +79,7 @@ def _begins(*columns: np.ndarray) -> np.ndarray:
 
 
 def _sum_before(values: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """Sum of the values before each one, from the place `first` on."""
+    """Sum of the values before each one, from the index `first` on."""
     total = np.cumsum(values) - values
     return total - total[first]
 
@@ -118,7 +118,7 @@ def long_note(songs: Songs) -> np.ndarray:
 @concept("longest note so far", group="form", leakage="past", reference=GTTM, many=True)
 def longest_so_far(songs: Songs) -> np.ndarray:
     """The note is longer than every note of the song before it; not the song's first."""
-    # Each song's durations lie above those of the songs before it.
+    # Each song's durations are above those of the songs before it.
     raised = songs.song * (songs.duration.max(initial=0) + 1) + songs.duration
     longest = np.maximum.accumulate(raised)[:-1]
     return np.append(np.zeros(min(len(songs), 1), bool), (raised[1:] > longest) & (songs.song[1:] == songs.song[:-1]))

@@ -87,8 +87,8 @@ def set_class(songs: Songs) -> np.ndarray:
 
 @concept("chord quality", group="harmony", leakage="future", values=QUALITIES, reference=PARDO, many=True)
 def chord_quality(songs: Songs) -> np.ndarray:
-    """Kind of the chord that sounds at the note's onset; its fifth may lack, and one other note may sound with it. None
-    for a single pitch class.
+    """Kind of the chord that sounds at the note's onset; its fifth is optional, and one other note may sound with it.
+    None for a single pitch class.
     """
     return songs.once(chords).quality
 

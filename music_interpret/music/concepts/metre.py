@@ -53,7 +53,7 @@ class Bars(NamedTuple):
 
 
 def bars(songs: Songs) -> Bars:
-    """Place of all notes in their bars; what lies before a song's first stretch of metre is counted back from it."""
+    """Position of all notes in their bars; what is before a song's first stretch of metre is counted back from it."""
     metres = songs.metres
     song_of_stretch = np.repeat(np.arange(songs.n_songs), np.diff(metres.first))
     at = metres.start + songs.song_time[song_of_stretch]

@@ -1,4 +1,4 @@
-"""Concepts of the user's own: read from a Python file, and computed so that their errors tell what to fix."""
+"""Concepts of the user's own: read from a Python file, and computed so that their errors say what to fix."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -118,7 +118,7 @@ function pictures(latents, words, change) {
     x: latents.density,
     y: latents.max,
     log: true,
-    axes: { x: "share of tokens it fires on", y: "largest activation" },
+    axes: { x: "fraction of tokens it fires on", y: "largest activation" },
     label: "Scatter plot of latents: how often they fire against how strongly. The table below lists the same latents.",
     onBrush: ({ x, y }) => change({ density: rangeText(x), max: rangeText(y) }),
   });
@@ -136,7 +136,7 @@ function pictures(latents, words, change) {
     const caption = h("figcaption", {}, h("h2", {}, title), help(key, title, `${words[key]} ${BRUSH}`));
     return { plot, figure: h("figure", {}, caption, plot.element) };
   };
-  return [figure("How often, how strongly", "scatter", often), figure("What lies near what", "map", map)];
+  return [figure("How often, how strongly", "scatter", often), figure("Latents of similar direction", "map", map)];
 }
 
 /** What a dot says. @param {Latents} latents @param {number} i */

@@ -170,7 +170,7 @@ class SongPage {
     return roll;
   }
 
-  /** Steps a pixel, from the roll's own places. */
+  /** Steps per pixel, from the roll's own places. */
   stepsPerPixel() {
     const { start } = this.song.roll;
     return 100 / (this.roll.xOf(start + 100) - this.roll.xOf(start));

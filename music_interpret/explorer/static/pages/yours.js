@@ -104,7 +104,7 @@ export async function show(main, { signal }) {
     if (files.length > 1) announce("One file at a time; the first is taken.");
     take(files[0]);
   };
-  // Anywhere on the page will do; beside the zone the browser would open the file instead.
+  // Anywhere on the page will do; outside the zone the browser would open the file instead.
   document.addEventListener("dragover", over, { signal });
   document.addEventListener("dragleave", over, { signal });
   document.addEventListener("drop", drop, { signal });

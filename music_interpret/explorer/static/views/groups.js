@@ -1,5 +1,5 @@
-// One colour for each group of concepts: Okabe and Ito's palette ("Color Universal Design", 2008), told apart by people
-// of all kinds of colour vision. Groups always stand beside their colour in words too.
+// One colour for each group of concepts: Okabe and Ito's palette ("Color Universal Design", 2008), distinct to people
+// with all kinds of colour vision. Groups are always named in words next to their colour too.
 
 import { h } from "./dom.js";
 

@@ -1,4 +1,4 @@
-// Plain-words help: a "?" beside a number that opens a box by mouse, touch and keyboard.
+// Plain-words help: a "?" next to a number that opens a box by mouse, touch and keyboard.
 
 import { h } from "./dom.js";
 

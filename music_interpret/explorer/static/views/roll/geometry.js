@@ -1,4 +1,4 @@
-// Where things lie in a roll, in CSS pixels. `GUTTER` is the width of the keyboard at the left, `RULER` the height of
+// Layout of a roll, in CSS pixels. `GUTTER` is the width of the keyboard at the left, `RULER` the height of
 // the bar numbers above.
 
 /** @import { Notes, Roll } from "../shapes" */
@@ -62,7 +62,7 @@ export class Geometry {
     return RULER + (this.high - pitch) * this.row;
   }
 
-  /** A note's box, without what lies before the start or after the end of the roll. @param {Notes} notes @param {number} i */
+  /** A note's box, clipped to the start and end of the roll. @param {Notes} notes @param {number} i */
   box(notes, i) {
     const from = Math.max(notes.onset[i], this.start);
     const to = Math.min(notes.onset[i] + Math.max(notes.duration[i], 1), this.start + this.steps);

@@ -310,7 +310,7 @@ export class PianoRoll {
     else if (this.audio) this.audio.currentTime = (step - this.roll.start) * this.roll.seconds_per_step;
   }
 
-  /** Choose a note as if the pointer were over it, and tell the page. @param {number | null} note @param {Event} event */
+  /** Choose a note as if pointed at, and notify the page. @param {number | null} note @param {Event} event */
   choose(note, event) {
     this.select(note);
     this.options.onHover?.(note, event);

@@ -1,4 +1,4 @@
-// The small label beside the chosen note, for pages that show none of their own.
+// The small label next to the chosen note, for pages that show none of their own.
 
 import { h } from "../dom.js";
 import { noteWords } from "./words.js";
@@ -12,7 +12,7 @@ export class Tip {
     this.element = h("div", { class: "mi-roll-tip" });
   }
 
-  /** Put it beside a note, above it where there is room; null takes it away. @param {number | null} note */
+  /** Put it next to a note, above it where there is room; null takes it away. @param {number | null} note */
   show(note) {
     const { geometry, colours, roll, values, element } = this.roll;
     this.element.remove();
