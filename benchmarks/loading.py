@@ -20,7 +20,8 @@ import torch
 from _measuring import ROOT, SITE, print_table, run_benchmark, target
 
 from music_interpret.activations.batches import ShuffledBatches
-from music_interpret.activations.store import ShardWriter, SiteActivations, SongTable, shard_path, shard_rows
+from music_interpret.activations.songs import SongTable
+from music_interpret.activations.store import ShardWriter, SiteActivations, shard_path, shard_rows
 from music_interpret.config import CheckedConfig, PositiveInt
 from music_interpret.sae.architectures import ARCHITECTURES
 from music_interpret.sae.objective import Objective

@@ -18,6 +18,7 @@ from music_interpret import files, paths
 from music_interpret.activations import store
 from music_interpret.activations.layout import lay_out, new_manifest
 from music_interpret.activations.song_batches import SongBatch, padded_tokens, plan_batches
+from music_interpret.activations.songs import SongTable
 from music_interpret.config import CheckedConfig, FolderName, NonNegativeInt, PositiveInt, positional
 from music_interpret.errors import InputError
 from music_interpret.memory import return_free_memory
@@ -114,7 +115,7 @@ def _lay_out_set(
 ) -> store.ActivationSet:
     """The store with what all sites share."""
     lengths = np.array([len(tokens) for tokens in songs], np.int64)
-    table = store.SongTable(dataset.names, np.cumsum(lengths) - lengths, lengths, np.array(dataset.splits))
+    table = SongTable(dataset.names, np.cumsum(lengths) - lengths, lengths, np.array(dataset.splits))
     names = {key: getattr(config, key) for key in ("dataset_name", "data_repr", "shard_tokens")}
     manifest = new_manifest(model, songs, loader.note() if loader else None, names)
     return lay_out(folder, manifest, model, songs, table, overwrite=config.overwrite)
@@ -224,7 +225,7 @@ def _run_batches(
 
 def _write_batch(
     config: ExtractionConfig,
-    songs: store.SongTable,
+    songs: SongTable,
     batch: SongBatch,
     site: Site,
     output: torch.Tensor,

@@ -10,6 +10,7 @@ import numpy as np
 
 from music_interpret import __version__, files
 from music_interpret.activations import store
+from music_interpret.activations.songs import SongTable
 from music_interpret.errors import InputError
 from music_interpret.models.loaded import LoadedModel
 
@@ -53,7 +54,7 @@ def lay_out(
     manifest: dict[str, Any],
     model: LoadedModel,
     songs: Sequence[np.ndarray],
-    table: store.SongTable,
+    table: SongTable,
     *,
     overwrite: bool,
 ) -> store.ActivationSet:
@@ -83,7 +84,7 @@ def lay_out(
     return store.open_set(folder)
 
 
-def _difference(folder: Path, new: dict[str, Any], table: store.SongTable) -> str:
+def _difference(folder: Path, new: dict[str, Any], table: SongTable) -> str:
     """In what the store that is there differs from the one asked for; empty if in nothing."""
     old = files.read_json(folder / store.MANIFEST)
     for key, meaning in COMPARED.items():

@@ -19,7 +19,8 @@ import numpy as np
 from safetensors.numpy import load_file, save
 
 from music_interpret import files, provenance
-from music_interpret.activations.store import ActivationSet, SongTable
+from music_interpret.activations.songs import SongTable
+from music_interpret.activations.store import ActivationSet
 from music_interpret.errors import InputError
 
 FOLDER, FORMAT = "features", 1

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from music_interpret import files
-from music_interpret.activations.store import SongTable, is_finite, open_set
+from music_interpret.activations.songs import SongTable
+from music_interpret.activations.store import is_finite, open_set
 from music_interpret.errors import InputError
 from music_interpret.models.site import Site
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from music_interpret.activations.store import SongTable
+from music_interpret.activations.songs import SongTable
 from music_interpret.errors import InputError
 from music_interpret.features.index import HISTOGRAM_EDGES, QUANTILES, Chunk, build, open_index
 from music_interpret.files import sha256

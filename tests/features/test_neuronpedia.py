@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import tree
 
-from music_interpret.activations.store import SongTable
+from music_interpret.activations.songs import SongTable
 from music_interpret.errors import InputError
 from music_interpret.features import neuronpedia
 from music_interpret.features.index import Chunk, build, open_index

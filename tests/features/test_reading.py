@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from music_interpret.activations.store import SongTable
+from music_interpret.activations.songs import SongTable
 from music_interpret.features.index import Chunk, build, open_index
 from music_interpret.features.reading import examples, shared_traits, to_text
 from music_interpret.files import sha256
