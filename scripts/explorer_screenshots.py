@@ -1,6 +1,6 @@
 """Pictures of the explorer's pages, for the documentation and for people to look at.
 
-    python3 scripts/explorer_screenshots.py demo/sae docs/images --port 8200
+    python3 scripts/explorer_screenshots.py demo/sae docs/images
 
 Starts the explorer of a run, opens each page in a headless Chromium ($CHROMIUM, or the one on the PATH) and writes
 `explorer-<page>.png` with few colours, so that they stay small. The compare page is left out where there is no other
