@@ -151,9 +151,11 @@ def test_a_loader_of_ones_own(home, command, monkeypatch):
         _ = open_set(home / "data/activations/sod_ape_residual").scheme
 
 
-def test_a_noted_loader_elsewhere_is_not_run(home, command, monkeypatch, tmp_path_factory):
-    """A store that someone sends cannot name a file of this machine to be run."""
-    elsewhere = tmp_path_factory.mktemp("elsewhere") / "my_model.py"
+@pytest.mark.parametrize("inside", ["", "data/activations/sod_ape_residual", "models/sod/ape"])
+def test_a_noted_loader_elsewhere_is_not_run(home, command, monkeypatch, tmp_path_factory, inside):
+    """A store that someone sends cannot name a file of this machine, or one that was sent along, to be run."""
+    elsewhere = (home / inside if inside else tmp_path_factory.mktemp("elsewhere")) / "my_model.py"
+    elsewhere.parent.mkdir(parents=True, exist_ok=True)
     elsewhere.write_text(LOADER + "\nraise SystemExit('it was run')\n")
     monkeypatch.chdir(home)
     assert command("extract", "sod", "ape", "--layers", 1).code == 0
@@ -161,8 +163,10 @@ def test_a_noted_loader_elsewhere_is_not_run(home, command, monkeypatch, tmp_pat
     manifest = json.loads((folder / "manifest.json").read_text())
     note = Loader(elsewhere, "load").note()
     (folder / "manifest.json").write_text(json.dumps(manifest | {"loader": note}))
-    with pytest.raises(InputError, match="is not below"):
+    with pytest.raises(InputError, match="is not below the working directory, outside data/, models/ and reports/"):
         _ = open_set(folder).scheme
+    refused = command("extract", "sod", "ape", "--layers", 1, "--loader", f"{elsewhere}:load", "--overwrite").refused()
+    assert "expected a file below the working directory" in refused
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from music_interpret.models import families
 from music_interpret.models.loaded import LoadedModel
 
 NOT_FAMILIES = {"find"}
+WHERE = "below the working directory, outside data/, models/ and reports/"
 
 
 class Loader(NamedTuple):
@@ -24,18 +25,20 @@ class Loader(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> "Loader":
-        """From `my_model.py:load`; InputError for anything else."""
+        """From `my_model.py:load`; InputError for anything else, and for a file that later stages would not run."""
         path, _, function = text.rpartition(":")
         if not path.endswith(".py") or not function.isidentifier():
             raise InputError(f"--loader is {text!r}; expected a Python file and a function, as in my_model.py:load")
+        if not _is_own(Path(path)):
+            raise InputError(f"--loader is {text!r}; expected a file {WHERE}")
         return cls(Path(path), function)
 
     @classmethod
     def noted(cls, note: dict[str, Any], folder: Path) -> "Loader":
         """The loader that an activation store was extracted with.
 
-        A store may come from elsewhere, so the file is run only if it is below the working directory or the project's
-        root, and has the content that was noted.
+        A store may come from someone else, so the file is run only if it is where the user's own files are, and has the
+        content that was noted.
 
         Args:
             note: the store's note, see `note`.
@@ -45,12 +48,10 @@ class Loader(NamedTuple):
             InputError: the file is missing, elsewhere, or has changed.
         """
         path = Path(str(note.get("file")))
-        roots = (Path.cwd().resolve(), paths.home().resolve())
-        inside = any(path.resolve().is_relative_to(root) for root in roots)
-        if not inside or not path.is_file() or files.sha256(path) != note.get("sha256"):
+        if not _is_own(path) or not path.is_file() or files.sha256(path) != note.get("sha256"):
             raise InputError(
-                f"{folder} was extracted with the loader {path}, which is missing here, has changed, or is not below "
-                f"{roots[0]}; extract again with --loader and --overwrite"
+                f"{folder} was extracted with the loader {path}, which is missing here, has changed, or is not "
+                f"{WHERE}; extract again with --loader and --overwrite"
             )
         return cls(path, str(note.get("function")))
 
@@ -74,6 +75,13 @@ class Loader(NamedTuple):
             kind = type(model).__name__
             raise InputError(f"loader {self.path} gave {kind}; expected a music_interpret.models.loaded.LoadedModel")
         return model
+
+
+def _is_own(path: Path) -> bool:
+    """Whether a file is where one's own are, and not in a folder that downloads go into."""
+    path, home = path.resolve(), paths.home().resolve()
+    inside = any(path.is_relative_to(root) for root in (Path.cwd().resolve(), home))
+    return inside and not any(path.is_relative_to(home / name) for name in ("data", "models", "reports"))
 
 
 def family_names() -> list[str]:
