@@ -1,6 +1,7 @@
 import gzip
 import json
 import re
+import sys
 
 import pytest
 import torch
@@ -130,7 +131,10 @@ def indexed_run(many_songs, command):
     return many_songs / "reports/s/e/layer_003"
 
 
-def test_features_are_exported_for_neuronpedia(indexed_run, command, tmp_path):
+def test_features_are_exported_for_neuronpedia(indexed_run, command, tmp_path, monkeypatch):
+    """Also where only the base packages are installed."""
+    for package in ("sklearn", "fastapi", "anywidget", "soundfile"):
+        monkeypatch.setitem(sys.modules, package, None)
     outcome = command("export", "s/e", "--format", "neuronpedia")
     folder = indexed_run / "export/neuronpedia/mmt-sod-ape/3-s-e"
     assert outcome.code == 0
