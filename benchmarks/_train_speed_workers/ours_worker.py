@@ -12,10 +12,9 @@ from torch import Tensor
 
 import music_interpret
 from music_interpret.sae import topk
-from music_interpret.sae.architectures import ARCHITECTURES
-from music_interpret.sae.objective import Objective
 from music_interpret.sae.options import TrainingOptions
-from music_interpret.sae.training import Hyperparameters, Trainer
+from music_interpret.sae.preparation import initial_parameters, new_trainer
+from music_interpret.sae.training import Trainer
 
 PROFILED_STEPS = 6
 
@@ -23,39 +22,14 @@ PROFILED_STEPS = 6
 def options_of(job: Job) -> TrainingOptions:
     """The stage's defaults, and what the job has in their place."""
     given = {name: value for name, value in job.options.items() if name != "profile"}
-    return TrainingOptions(**(given | ({"lr": job.lr} if job.lr else {})))
+    given |= {"d_sae": job.d_sae, "seed": job.seed, "precision": job.precision} | ({"lr": job.lr} if job.lr else {})
+    return TrainingOptions(**given)
 
 
-def new_trainer(job: Job, data: Data) -> Trainer:
+def trainer_of(job: Job, data: Data) -> Trainer:
     options = options_of(job)
-    parameters = ARCHITECTURES["topk"].initial(
-        data.d_in,
-        job.d_sae,
-        encoder_bias=options.encoder_bias,
-        encoder_scale=options.encoder_scale,
-        generator=torch.Generator().manual_seed(job.seed),
-    )
-    hyperparameters = Hyperparameters(
-        lr=options.lr,
-        n_steps=job.steps,
-        lr_warmup=options.lr_warmup,
-        lr_decay=options.lr_decay,
-        sparsity_warmup=options.sparsity_warmup_fraction,
-        decoder_bias=options.decoder_bias,
-        clip_norm=options.clip_norm,
-        aux_weight=options.aux_weight,
-        window_tokens=options.window_tokens,
-    )
-    objective = Objective(
-        alpha=0.0,
-        k=job.k,
-        by_decoder_norm=False,
-        prefixes=(),
-        bandwidth=options.bandwidth,
-        dtype=getattr(torch, job.precision),
-    )
-    on_device = {name: tensor.to(job.device) for name, tensor in parameters.items()}
-    return Trainer("topk", on_device, objective, hyperparameters)
+    parameters = initial_parameters(options, data.d_in)
+    return new_trainer(options, parameters, alpha=0.0, k=job.k, n_steps=job.steps, device=torch.device(job.device))
 
 
 def encoder_product_seconds(job: Job, data: Data, weights: Tensor, repeats: int = 9) -> dict[str, float]:
@@ -95,8 +69,8 @@ def main() -> None:
             trainer.step(rows)
 
     with torch.no_grad():
-        train(new_trainer(job, data), WARM_UP_STEPS)
-        trainer = new_trainer(job, data)
+        train(trainer_of(job, data), WARM_UP_STEPS)
+        trainer = trainer_of(job, data)
         parameters = trainer.parameters
         before = encoder_product_seconds(job, data, parameters["W_enc"])
         seconds = timed(job, lambda: train(trainer, job.steps))

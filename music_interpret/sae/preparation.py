@@ -18,6 +18,7 @@ from music_interpret.sae.autoencoder import SparseAutoencoder
 from music_interpret.sae.metrics import Quality, quality
 from music_interpret.sae.objective import Objective
 from music_interpret.sae.options import TrainingOptions
+from music_interpret.sae.parameters import Parameters
 from music_interpret.sae.sweep import Sweep
 from music_interpret.sae.token_baseline import TokenBaseline
 from music_interpret.sae.training import Hyperparameters, Trainer
@@ -35,6 +36,60 @@ class Plan(NamedTuple):
     folder: Path
     args: dict[str, Any]
     """Content of its `training_args.json`."""
+
+
+def initial_parameters(options: TrainingOptions, d_in: int) -> Parameters:
+    """Parameters before the first step, for activations of d_in dimensions, on the CPU."""
+    return ARCHITECTURES[options.architecture].initial(
+        d_in,
+        options.d_sae,
+        encoder_bias=options.encoder_bias,
+        encoder_scale=options.encoder_scale,
+        generator=torch.Generator().manual_seed(options.seed),
+    )
+
+
+def new_trainer(
+    options: TrainingOptions,
+    parameters: Parameters,
+    alpha: float,
+    k: float,
+    n_steps: int,
+    device: torch.device,
+    baseline: TokenBaseline | None = None,
+) -> Trainer:
+    """A trainer at its start.
+
+    Args:
+        options: how it trains; several values of alpha and k are not looked at.
+        parameters: what it starts from.
+        alpha: its one weight of the penalty.
+        k: its one number of firing latents.
+        n_steps: steps it takes in all.
+        device: where its parameters are put.
+        baseline: a token baseline on that device.
+    """
+    objective = Objective(
+        alpha=alpha,
+        k=k,
+        by_decoder_norm=options.decoder_norm == "free",
+        prefixes=options.nested,
+        bandwidth=options.bandwidth,
+        dtype=getattr(torch, options.precision),
+    )
+    hyperparameters = Hyperparameters(
+        lr=options.lr,
+        n_steps=n_steps,
+        lr_warmup=options.lr_warmup,
+        lr_decay=options.lr_decay,
+        sparsity_warmup=options.sparsity_warmup_fraction,
+        decoder_bias=options.decoder_bias,
+        clip_norm=options.clip_norm,
+        aux_weight=options.aux_weight,
+        window_tokens=options.window_tokens,
+    )
+    on_device = {name: tensor.to(device) for name, tensor in parameters.items()}
+    return Trainer(options.architecture, on_device, objective, hyperparameters, baseline)
 
 
 class Preparation:
@@ -78,13 +133,7 @@ class Preparation:
 
     def _trainer(self, plan: Plan) -> Trainer:
         options, rows = self.options, self.sites[plan.site]
-        parameters = ARCHITECTURES[options.architecture].initial(
-            rows.site.width,
-            options.d_sae,
-            encoder_bias=options.encoder_bias,
-            encoder_scale=options.encoder_scale,
-            generator=torch.Generator().manual_seed(options.seed),
-        )
+        parameters = initial_parameters(options, rows.site.width)
         baseline = self._baseline(rows)
         if baseline is None:
             # The decoder's bias starts at the mean, and the encoder reads what deviates from it.
@@ -92,27 +141,8 @@ class Preparation:
             parameters["b_dec"] = torch.from_numpy((normalization.mean - normalization.shift) * normalization.scale)
             for name in {"b_enc", "b_gate", "b_mag"} & parameters.keys():
                 parameters[name] -= parameters["b_dec"] @ parameters["W_enc"]
-        objective = Objective(
-            alpha=plan.alpha,
-            k=plan.k,
-            by_decoder_norm=options.decoder_norm == "free",
-            prefixes=options.nested,
-            bandwidth=options.bandwidth,
-            dtype=getattr(torch, options.precision),
-        )
-        hyperparameters = Hyperparameters(
-            lr=options.lr,
-            n_steps=len(self.batches) * options.epochs,
-            lr_warmup=options.lr_warmup,
-            lr_decay=options.lr_decay,
-            sparsity_warmup=options.sparsity_warmup_fraction,
-            decoder_bias=options.decoder_bias,
-            clip_norm=options.clip_norm,
-            aux_weight=options.aux_weight,
-            window_tokens=options.window_tokens,
-        )
-        on_device = {name: tensor.to(rows.device) for name, tensor in parameters.items()}
-        return Trainer(options.architecture, on_device, objective, hyperparameters, baseline)
+        n_steps = len(self.batches) * options.epochs
+        return new_trainer(options, parameters, plan.alpha, plan.k, n_steps, rows.device, baseline)
 
     def _baseline(self, rows: SiteRows) -> TokenBaseline | None:
         """The site's token baseline in normalised space, fitted once for all its runs."""
