@@ -110,9 +110,10 @@ def site_of_folder(name: str) -> Site:
 def open_set(folder: Path, dataset_name: str = "", data_repr: str = "") -> ActivationSet:
     """Open a store; InputError if it is missing or its parts do not fit together.
 
-    >>> activations = open_set(Path("data/activations/sod_ape_residual"))
-    >>> activations.n_tokens, [site.name for site in activations.extracted_sites()]
-    (3080, ['resid_post.1'])
+    Examples:
+        >>> activations = open_set(Path("data/activations/sod_ape_residual"))
+        >>> activations.n_tokens, [site.name for site in activations.extracted_sites()]
+        (3080, ['resid_post.1'])
     """
     if not (folder / MANIFEST).is_file():
         command = f"python3 -m music_interpret.activation_extraction {dataset_name} {data_repr} --layers 0"
@@ -189,9 +190,10 @@ class SiteActivations:
         Raises:
             InputError: one of them holds NaN or infinity.
 
-        >>> activations = open_set(Path("data/activations/sod_ape_residual"))
-        >>> activations.layer(3).read(0, 4).shape
-        (4, 64)
+        Examples:
+            >>> activations = open_set(Path("data/activations/sod_ape_residual"))
+            >>> activations.layer(3).read(0, 4).shape
+            (4, 64)
         """
         rows = self._stored(start, stop)
         if not is_finite(rows):

@@ -66,9 +66,10 @@ class FeatureIndex:
     def latent(self, latent: int) -> tuple[np.ndarray, np.ndarray]:
         """Token rows (ascending) and values of one latent's firings.
 
-        >>> token_rows, values = music_interpret.open_run("demo/sae").index.latent(7)
-        >>> token_rows[:5].tolist()
-        [9, 10, 12, 14, 15]
+        Examples:
+            >>> token_rows, values = music_interpret.open_run("demo/sae").index.latent(7)
+            >>> token_rows[:5].tolist()
+            [9, 10, 12, 14, 15]
         """
         if not 0 <= latent < self.d_sae:
             raise InputError(f"latent {latent} is out of range; expected 0 to {self.d_sae - 1}")
@@ -83,9 +84,10 @@ class FeatureIndex:
             k: how many.
             per_song: at most this many of one song.
 
-        >>> token_rows, values = music_interpret.open_run("demo/sae").index.top(7, 2)
-        >>> token_rows.tolist(), values.round().tolist()
-        ([2017, 2197], [6.0, 6.0])
+        Examples:
+            >>> token_rows, values = music_interpret.open_run("demo/sae").index.top(7, 2)
+            >>> token_rows.tolist(), values.round().tolist()
+            ([2017, 2197], [6.0, 6.0])
         """
         token_rows, values = self.latent(latent)
         order = strongest(token_rows, values, self.activations.songs, k, per_song)

@@ -31,10 +31,11 @@ class Example(NamedTuple):
 def examples(index: FeatureIndex, latent: int, k: int, context: int, *, per_song: int | None = None) -> list[Example]:
     """The k strongest firings of a latent, each with `context` tokens of its song before and after.
 
-    >>> index = music_interpret.open_run("demo/sae").index
-    >>> found = examples(index, 7, k=1, context=0)[0]
-    >>> found.song, found.position, found.lines
-    ('essenFolksong-boehme10-5_0', 33, ['Note: beat=25, position=0, pitch=B2, duration=12, instrument=piano'])
+    Examples:
+        >>> index = music_interpret.open_run("demo/sae").index
+        >>> found = examples(index, 7, k=1, context=0)[0]
+        >>> found.song, found.position, found.lines
+        ('essenFolksong-boehme10-5_0', 33, ['Note: beat=25, position=0, pitch=B2, duration=12, instrument=piano'])
     """
     songs, tokens, scheme = index.activations.songs, index.activations.tokens, index.activations.scheme
     found = []

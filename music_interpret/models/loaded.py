@@ -131,10 +131,11 @@ class LoadedModel:
             tokens: int64 (batch, length, n_fields), right-padded.
             sites: which ones.
 
-        >>> model = music_interpret.open_run("demo/sae").model
-        >>> tokens = torch.from_numpy(model.encode(np.array([[0, 0, 60, 12, 0], [1, 0, 64, 12, 0]])))
-        >>> model.recorded(tokens.long()[None], [Site("mlp_out.1")])[Site("mlp_out.1")].shape
-        torch.Size([1, 6, 64])
+        Examples:
+            >>> model = music_interpret.open_run("demo/sae").model
+            >>> tokens = torch.from_numpy(model.encode(np.array([[0, 0, 60, 12, 0], [1, 0, 64, 12, 0]])))
+            >>> model.recorded(tokens.long()[None], [Site("mlp_out.1")])[Site("mlp_out.1")].shape
+            torch.Size([1, 6, 64])
         """
         with hooks.record({site: self.at(site) for site in sites}) as outputs:
             self.module(tokens)
@@ -144,12 +145,13 @@ class LoadedModel:
     def edited(self, changes: Mapping[Site, Change]) -> Iterator[None]:
         """While inside, every forward pass of the module has what is at some sites replaced by a function of it.
 
-        >>> model = music_interpret.open_run("demo/sae").model
-        >>> tokens = torch.zeros(1, 1, 6, dtype=torch.int64)
-        >>> with torch.inference_mode(), model.edited({Site("resid_post.1"): torch.zeros_like}):
-        ...     logits = model.module(tokens)
-        >>> bool((logits[0] == model.module(tokens)[0]).any())
-        False
+        Examples:
+            >>> model = music_interpret.open_run("demo/sae").model
+            >>> tokens = torch.zeros(1, 1, 6, dtype=torch.int64)
+            >>> with torch.inference_mode(), model.edited({Site("resid_post.1"): torch.zeros_like}):
+            ...     logits = model.module(tokens)
+            >>> bool((logits[0] == model.module(tokens)[0]).any())
+            False
         """
         with hooks.replaced({site: (self.at(site), change) for site, change in changes.items()}):
             yield

@@ -44,8 +44,9 @@ class Site(NamedTuple):
     def of_layer(cls, layer: int) -> "Site":
         """The site of the residual stream after a sublayer.
 
-        >>> Site.of_layer(5)
-        Site(name='resid_post.2')
+        Examples:
+            >>> Site.of_layer(5)
+            Site(name='resid_post.2')
         """
         return cls(f"{'resid_post' if layer % 2 else 'resid_mid'}.{layer // 2}")
 
@@ -59,8 +60,9 @@ class Site(NamedTuple):
     def layer(self) -> int | None:
         """The number that `--layers` has for it, None for a site that is not on the residual stream.
 
-        >>> Site("resid_mid.1").layer, Site("mlp_out.1").layer
-        (2, None)
+        Examples:
+            >>> Site("resid_mid.1").layer, Site("mlp_out.1").layer
+            (2, None)
         """
         kind, block = self.kind_and_block or ("", 0)
         return {"resid_mid": 2 * block, "resid_post": 2 * block + 1}.get(kind)
@@ -69,8 +71,9 @@ class Site(NamedTuple):
     def folder(self) -> str:
         """Name of its folder in an activation store and of its run in an experiment.
 
-        >>> Site.of_layer(5).folder, Site("mlp_out.2").folder
-        ('layer_005', 'mlp_out.2')
+        Examples:
+            >>> Site.of_layer(5).folder, Site("mlp_out.2").folder
+            ('layer_005', 'mlp_out.2')
         """
         return layer_name(self.layer) if self.layer is not None else self.name
 

@@ -6,7 +6,8 @@ PITCH_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 def pitch_name(pitch: int) -> str:
     """Name of a MIDI note number, middle C (60) being C4.
 
-    >>> pitch_name(60), pitch_name(61)
-    ('C4', 'C#4')
+    Examples:
+        >>> pitch_name(60), pitch_name(61)
+        ('C4', 'C#4')
     """
     return f"{PITCH_NAMES[pitch % 12]}{pitch // 12 - 1}"

@@ -228,8 +228,9 @@ class Run:
     def name(self, latent: int) -> str | None:
         """The name that test songs support, if there is one.
 
-        >>> open_run("demo/sae").name(23)
-        'place in the sequence: 8-11'
+        Examples:
+            >>> open_run("demo/sae").name(23)
+            'place in the sequence: 8-11'
         """
         return self.names[latent]["name"] if latent in self.names else None
 
@@ -310,8 +311,9 @@ def open_run(run: str | Path, device: "DeviceName" = "cpu") -> Run:
     Raises:
         InputError: no such run, or it is unfinished or damaged.
 
-    >>> open_run("demo/sae")
-    <Run demo/sae/layer_003: topk, 24 latents, layer 3 of sod ape>
+    Examples:
+        >>> open_run("demo/sae")
+        <Run demo/sae/layer_003: topk, 24 latents, layer 3 of sod ape>
     """
     return Run(paths.find_run(str(run)), device)
 

@@ -96,10 +96,11 @@ class SparseAutoencoder(nn.Module):
         Raises:
             InputError: x or the tokens do not fit the autoencoder.
 
-        >>> run = music_interpret.open_run("demo/sae")
-        >>> x, tokens = run.activations.layer(3).read(0, 4), run.activations.tokens[:4]
-        >>> (run.sae.encode(x, tokens) > 0).sum(dim=1)
-        tensor([6, 6, 6, 6])
+        Examples:
+            >>> run = music_interpret.open_run("demo/sae")
+            >>> x, tokens = run.activations.layer(3).read(0, 4), run.activations.tokens[:4]
+            >>> (run.sae.encode(x, tokens) > 0).sum(dim=1)
+            tensor([6, 6, 6, 6])
         """
         x = checked.floats("x", x, self.d_in, self.W_enc)
         shape = x.shape[:-1]
@@ -111,10 +112,11 @@ class SparseAutoencoder(nn.Module):
     def decode(self, z: Array, tokens: Array | None = None) -> Tensor:
         """Raw activations from latents, (…, d_sae) → (…, d_in); raises as `encode` does.
 
-        >>> run = music_interpret.open_run("demo/sae")
-        >>> x, tokens = run.activations.layer(3).read(0, 4), run.activations.tokens[:4]
-        >>> run.sae.decode(run.sae.encode(x, tokens), tokens).shape
-        torch.Size([4, 64])
+        Examples:
+            >>> run = music_interpret.open_run("demo/sae")
+            >>> x, tokens = run.activations.layer(3).read(0, 4), run.activations.tokens[:4]
+            >>> run.sae.decode(run.sae.encode(x, tokens), tokens).shape
+            torch.Size([4, 64])
         """
         z = checked.floats("z", z, self.d_sae, self.W_dec)
         x = z @ self.W_dec + self.b_dec
@@ -199,9 +201,10 @@ class SparseAutoencoder(nn.Module):
         Raises:
             InputError: it is missing, damaged, or of a kind that this class does not compute.
 
-        >>> sae = SparseAutoencoder.load("reports/demo/sae/layer_003")
-        >>> sae.kind, sae.d_in, sae.d_sae
-        ('topk', 64, 24)
+        Examples:
+            >>> sae = SparseAutoencoder.load("reports/demo/sae/layer_003")
+            >>> sae.kind, sae.d_in, sae.d_sae
+            ('topk', 64, 24)
         """
         if str(folder).startswith("hf://"):
             from music_interpret.sae import hub

@@ -85,10 +85,11 @@ class MMTScheme(TokenScheme):
             limits: keep only notes before its `max_beat`, as the model's own training did, and at most `max_length`
                 tokens: the first ones and the end-of-song token.
 
-        >>> scheme = load(Path("data/base/sod/notes"))
-        >>> scheme.lines(scheme.encode(np.array([[0, 0, 60, 12, 0], [1, 0, 64, 12, 0]]))).tolist()[2:5]
-        ['Start of notes', 'Note: beat=0, position=0, pitch=C4, duration=12, instrument=piano',
-         'Note: beat=1, position=0, pitch=E4, duration=12, instrument=piano']
+        Examples:
+            >>> scheme = load(Path("data/base/sod/notes"))
+            >>> scheme.lines(scheme.encode(np.array([[0, 0, 60, 12, 0], [1, 0, 64, 12, 0]]))).tolist()[2:5]
+            ['Start of notes', 'Note: beat=0, position=0, pitch=C4, duration=12, instrument=piano',
+             'Note: beat=1, position=0, pitch=E4, duration=12, instrument=piano']
         """
         # The instruments listed up front are those of all kept beats, also where the sequence is then cut short.
         if limits is not None and limits.max_beat is not None:

@@ -113,9 +113,10 @@ class TokenScheme(abc.ABC):
     def line(self, token: np.ndarray) -> str:
         """The same text for one token, (n_fields,).
 
-        >>> activations = music_interpret.open_run("demo/sae").activations
-        >>> activations.scheme.line(activations.tokens[1])
-        'Instrument: voices'
+        Examples:
+            >>> activations = music_interpret.open_run("demo/sae").activations
+            >>> activations.scheme.line(activations.tokens[1])
+            'Instrument: voices'
         """
         return str(self.lines(token[None])[0])
 
@@ -138,10 +139,11 @@ class TokenScheme(abc.ABC):
     def decode(self, tokens: np.ndarray) -> np.ndarray:
         """The notes of one song's tokens, (n_notes, 5).
 
-        >>> activations = music_interpret.open_run("demo/sae").activations
-        >>> activations.scheme.decode(activations.tokens[:60])[:2]
-        array([[ 0,  0, 50,  6, 52],
-               [ 0,  0, 53,  6, 52]])
+        Examples:
+            >>> activations = music_interpret.open_run("demo/sae").activations
+            >>> activations.scheme.decode(activations.tokens[:60])[:2]
+            array([[ 0,  0, 50,  6, 52],
+                   [ 0,  0, 53,  6, 52]])
         """
         return self.aligned(tokens, np.array([0, len(tokens)])).notes
 

@@ -111,9 +111,10 @@ def load_model(folder: Path, notes_folder: Path, loader: Loader | None = None) -
     Raises:
         InputError: no family recognises it, or a file is missing or damaged.
 
-    >>> model = load_model(Path("models/sod/ape"), Path("data/base/sod/notes"))
-    >>> model.d_model, [site.name for site in model.sites][:4]
-    (64, ['resid_pre.0', 'attn_out.0', 'resid_mid.0', 'mlp_out.0'])
+    Examples:
+        >>> model = load_model(Path("models/sod/ape"), Path("data/base/sod/notes"))
+        >>> model.d_model, [site.name for site in model.sites][:4]
+        (64, ['resid_pre.0', 'attn_out.0', 'resid_mid.0', 'mlp_out.0'])
     """
     if loader is not None:
         return loader.load(folder, notes_folder)
