@@ -89,11 +89,8 @@ def extract(config: ExtractionConfig) -> Path:
         left = {site: width for site, width in widths.items() if not _is_done(config, activations, site, width)}
         if left:
             _extract_sites(config, activations, model, left)
-    layers = [str(site.layer) for site in sites if site.layer is not None]
-    others = [site.name for site in sites if site.layer is None]
-    done = [f"{what} {', '.join(found)}" for what, found in (("layers", layers), ("sites", others)) if found]
     what = f"{activations.n_tokens:,} tokens of {len(dataset.names):,} songs"
-    print(f"activations: {what}, {', '.join(done)} → {folder}")
+    print(f"activations: {what}, {', '.join(site.title for site in sites)} → {folder}")
     return folder
 
 
