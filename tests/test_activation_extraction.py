@@ -69,7 +69,7 @@ def test_several_sites_in_one_pass_add_up(home, command):
     sites = ("resid_pre.0", "attn_out.0", "mlp_out.0", "attn_out.1", "mlp_out.1", "blocks.2.norm")
     words = ("--layers", 0, 1, 2, 3, "--sites", *sites, "--dtype", "float32")
     outcome = command("extract", "sod", "ape", *words)
-    assert "site resid_pre.0, site attn_out.0, layer 0, site mlp_out.0, layer 1, site attn_out.1" in outcome.out, outcome
+    assert "site resid_pre.0, site attn_out.0, layer 0, site mlp_out.0, layer 1" in outcome.out, outcome
     activations = open_set(home / STORE.format("ape"))
     rows = {name: activations.site(Site(name)).read(0, activations.n_tokens) for name in sites}
     before = rows["resid_pre.0"]
