@@ -1,9 +1,12 @@
+import zlib
+
 import numpy as np
 import pytest
 
 from music_interpret import files
+from music_interpret.activations import store as store_module
 from music_interpret.activations.songs import SongTable
-from music_interpret.activations.store import is_finite, open_set
+from music_interpret.activations.store import check_shards, is_finite, open_set, shard_checksum, shard_path
 from music_interpret.errors import InputError
 from music_interpret.models.site import Site
 
@@ -108,3 +111,25 @@ def test_damage_to_a_shard_is_named(store, damage, message):
     with pytest.raises(InputError, match=message):
         open_set(store).layer(1)
     assert len(open_set(store).layer(2)) == 308
+
+
+@pytest.mark.parametrize("read_bytes", [1000, store_module.READ_BYTES])
+def test_shards_are_checked_to_their_last_row_whatever_the_blocks(store, monkeypatch, read_bytes):
+    monkeypatch.setattr(store_module, "READ_BYTES", read_bytes)
+    site = open_set(store).layer(1)
+    written = [f"crc32:{zlib.crc32(np.array(shard).tobytes()):08x}" for shard in site.shards]
+    assert len(written) == 4 and [shard_checksum(shard) for shard in site.shards] == written == site.meta["checksums"]
+    check_shards(site)
+    for row in (150, 307):
+        path = shard_path(site.folder, row // 100)
+        rows = np.load(path)
+        changed = rows.copy()
+        changed[row % 100, -1] = np.nan
+        np.save(path, changed)
+        with pytest.raises(InputError, match=rf"token row {row}\)"):
+            check_shards(open_set(store).layer(1))
+        changed[row % 100] = rows[row % 100][::-1]
+        np.save(path, changed)
+        with pytest.raises(InputError, match=f"shard .*shard_000{row // 100}.npy is not as it was extracted"):
+            check_shards(open_set(store).layer(1))
+        np.save(path, rows)
