@@ -86,7 +86,7 @@ def label(config: LabelConfig) -> Path:
         summaries = {SAE: labelled.summary} | _control_summaries(subject, corpus, config, _l0(index))
         folder = write_labels(subject.folder, labelled, _meta(subject, corpus, config, summaries))
     print(table(subject, summaries))
-    print(f"label: {_told(labelled)} → {folder}")
+    print(f"label: {_summary(labelled)} → {folder}")
     return folder
 
 
@@ -208,7 +208,7 @@ def _line(title: str, numbers: dict[str, Any]) -> str:
     return f"{title:<32}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
 
 
-def _told(labelled: Labelled) -> str:
+def _summary(labelled: Labelled) -> str:
     named = sum(name.name is not None for name in labelled.names)
     return f"{named:,} of {len(labelled.names):,} live latents named"
 

@@ -59,8 +59,8 @@ def make_app(explorer: Explorer) -> "Guard":
 
     # The pages of FastAPI's own documentation load scripts from elsewhere.
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_exception_handler(InputError, _told)
-    app.add_exception_handler(RequestValidationError, _told_invalid)
+    app.add_exception_handler(InputError, _refused)
+    app.add_exception_handler(RequestValidationError, _refused_request)
     _add_pages(app)
     _add_reading(app, explorer)
     _add_songs(app, explorer)
@@ -75,11 +75,11 @@ async def _tidy() -> None:
         await run_in_threadpool(return_free_memory)
 
 
-async def _told(_request: Request, error: Exception) -> Response:
+async def _refused(_request: Request, error: Exception) -> Response:
     return JSONResponse({"error": str(error)}, 404 if isinstance(error, NotFound) else 400)
 
 
-async def _told_invalid(_request: Request, error: Exception) -> Response:
+async def _refused_request(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     return JSONResponse({"error": f"{'.'.join(map(str, first['loc'][1:]))}: {first['msg']}"}, 400)

@@ -57,7 +57,7 @@ def push(made: Path, repo_id: str, *, folder: str, revision: str | None, private
     """
     address = Address.of(str(Address(repo_id, revision, folder)))
     files.write_text(made / "README.md", model_card(files.read_json(made / "cfg.json"), address))
-    with _told(f"upload to {address}") as api:
+    with _failures_named(f"upload to {address}") as api:
         api.create_repo(repo_id, private=private, exist_ok=True)
         if revision:
             api.create_branch(repo_id, branch=revision, exist_ok=True)
@@ -79,13 +79,13 @@ def fetch(text: str, names: Sequence[str]) -> Path:
     """
     address = Address.of(text)
     patterns = [f"{address.folder}/{name}" if address.folder else name for name in names]
-    with _told(f"fetch {address}") as api:
+    with _failures_named(f"fetch {address}") as api:
         snapshot = api.snapshot_download(address.repo_id, revision=address.revision, allow_patterns=patterns)
     return Path(snapshot) / address.folder
 
 
 @contextlib.contextmanager
-def _told(what: str) -> Iterator[Any]:
+def _failures_named(what: str) -> Iterator[Any]:
     """The Hub's interface; what goes wrong with it is reported in one line."""
     try:
         from huggingface_hub import HfApi
