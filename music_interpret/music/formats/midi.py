@@ -50,10 +50,10 @@ def read(path: Path) -> list[WrittenScore]:
         raise BrokenScore("not a MIDI file (it does not start with MThd)")
     if data[8:10] == b"\0\2":
         raise BrokenScore("MIDI of type 2, whose tracks are separate pieces")
-    tracks = _tracks(data)
-    if len(data) >= 14 and struct.unpack(">H", data[10:12])[0] != len(tracks):
-        data = data[:10] + struct.pack(">H", min(len(tracks), 0xFFFF)) + data[12:]
-    score = _parsed(data)
+    n_tracks = len(_tracks(data))
+    if len(data) >= 14 and struct.unpack(">H", data[10:12])[0] != n_tracks:
+        data = data[:10] + struct.pack(">H", min(n_tracks, 0xFFFF)) + data[12:]
+    score, data = _parsed(data)
     if score.ticks_per_quarter < 1:
         raise BrokenScore("it has 0 ticks a beat")
     instruments = [Instrument(track.name, track.program, track.is_drum) for track in score.tracks]
@@ -65,7 +65,7 @@ def read(path: Path) -> list[WrittenScore]:
             notes=np.concatenate([np.zeros((0, 8), np.int64), *rows]),
             instruments=instruments,
             signatures=statements(signatures, score.ticks_per_quarter),
-            note_tokens=sum(map(count_note_ons, tracks)),
+            note_tokens=sum(map(count_note_ons, _tracks(data))),
         )
     ]
 
@@ -173,21 +173,21 @@ def _quantity(track: bytes, at: int) -> tuple[int, int]:
     return value, end
 
 
-def _parsed(data: bytes) -> Any:
-    """symusic's score of the file, of its repaired bytes if it refuses those that are there."""
+def _parsed(data: bytes) -> tuple[Any, bytes]:
+    """symusic's score of the file, and the bytes that it read: repaired ones, if it refuses those that are there."""
     import symusic
 
     if NO_METRE.search(data):
         data = _repaired(data)
     try:
-        return symusic.Score.from_midi(data)
+        return symusic.Score.from_midi(data), data
     except RuntimeError as error:
         reason = str(error).removesuffix(": iostream error")
     repaired = _repaired(data)
     if repaired == data:
         raise BrokenScore(reason)
     try:
-        return symusic.Score.from_midi(repaired)
+        return symusic.Score.from_midi(repaired), repaired
     except RuntimeError:
         raise BrokenScore(reason) from None
 
@@ -221,6 +221,8 @@ def _repaired_track(track: bytes) -> bytes:
         if status in (META, SYSEX, SYSEX_END):
             size, end = _quantity(track, at + (status == META))
             at = end + size
+            if at > len(track):
+                break
             message = track[first:at]
             if NO_METRE.match(message):
                 message = message[:3] + b"\0" + message[4:]  # a numerator of 0 is no statement
