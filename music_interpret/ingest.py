@@ -26,7 +26,8 @@ from music_interpret import __version__, files, paths
 from music_interpret.config import CheckedConfig, FolderName, PositiveInt, as_dict, positional, within
 from music_interpret.errors import InputError
 from music_interpret.music.dataset import JOURNAL, MANIFEST, SPELLINGS, SPLITS
-from music_interpret.music.duplicates import DUPLICATES, find_duplicates, write_duplicates
+from music_interpret.music.duplicate_groups import DUPLICATES, write_duplicates
+from music_interpret.music.duplicates import find_duplicates
 from music_interpret.music.ingest_report import IngestReport, Outcome, journal, read_journal, report_of
 from music_interpret.music.metres import METRES, write_metres
 from music_interpret.music.reader_process import Answer, Limits
@@ -220,7 +221,7 @@ def _finish(config: IngestConfig, folder: Path, made_by: dict[str, Any], outcome
     )
     found = find_duplicates(folder, list(songs), config.resolution, config.memory_gib * 2**30)
     write_duplicates(folder, found)
-    report = report._replace(near_duplicates=len(found.song))
+    report = report._replace(near_duplicates=len(found))
     versions = {"symusic": importlib.metadata.version("symusic")}
     counts = {key: value for key, value in report._asdict().items() if key != "folder"}
     files.write_json(folder / MANIFEST, {"music_interpret": __version__, **versions, **made_by, **counts})

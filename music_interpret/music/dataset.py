@@ -18,6 +18,8 @@ from music_interpret.music.notes import read_notes
 
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
+SPELLINGS = "spellings"
+"""Folder alongside `notes/`, for songs whose source spells its notes."""
 MANIFEST, JOURNAL = "ingest.json", "ingest.jsonl"
 """Alongside notes that ingest makes: what made them, when they are all there; what is done of them, until then."""
 
