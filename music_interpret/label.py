@@ -5,6 +5,7 @@ of each is the best rule of one to three atoms that test songs support (`feature
 through the same code (`features/control_firings.py`).
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +22,14 @@ from music_interpret.features.firings import Firings
 from music_interpret.features.index import FeatureIndex
 from music_interpret.features.label_tables import write_labels
 from music_interpret.features.labelling import Corpus, Labelled, label_latents
-from music_interpret.features.sequences import sequences_of
+from music_interpret.features.sequences import dataset_folder_of, sequences_of
 from music_interpret.features.truth import scored_columns
 from music_interpret.models.device import DeviceName
 from music_interpret.music.concepts.concept import Concept
 from music_interpret.music.concepts.expert import expert_concepts
 from music_interpret.music.concepts.own import load_concepts
 from music_interpret.music.dataset import SPLITS
+from music_interpret.music.duplicate_groups import read_groups, separated
 from music_interpret.reinitialised import train_reinitialised
 from music_interpret.runs.run import Run, open_run
 from music_interpret.tokens.concept_table import concept_table
@@ -80,6 +82,7 @@ def label(config: LabelConfig) -> Path:
     for split in SPLITS:
         if not len(subject.activations.songs.spans(split)):
             raise InputError(f"{subject.activations.folder} has no {split} songs; labels need train, valid and test")
+    _warn_of_duplicates(subject)
     corpus = open_corpus(subject, config)
     with files.locked(subject.folder, "this run"):
         labelled = label_latents(_all_firings(index), corpus, what=TITLES[SAE], seed=config.seed)
@@ -88,6 +91,12 @@ def label(config: LabelConfig) -> Path:
     print(table(subject, summaries))
     print(f"label: {_summary(labelled)} → {folder}")
     return folder
+
+
+def _warn_of_duplicates(subject: Run) -> None:
+    songs, folder = subject.activations.songs, dataset_folder_of(subject.activations)
+    if folder and (apart := separated(read_groups(folder), songs.names, songs.splits.tolist())):
+        print(f"warning: {folder}: {apart}", file=sys.stderr)
 
 
 def open_corpus(subject: Run, config: LabelConfig) -> Corpus:
