@@ -1,0 +1,110 @@
+"""What a token of a kern spine says: notes, rests and their lengths.
+
+Source: Humdrum Reference Manual, `**kern` and `**recip`: "16.ff#" is a dotted sixteenth note F♯5, in any order of its
+signs. A length is the reciprocal of a whole note, 0 a breve, 00 a long, 000 a maxima, 3%2 two thirds of a whole note, and
+a dot adds half. `q` marks a grace note, `Q` a groupetto, both of which take no time; `P` an appoggiatura, which takes its
+own. `R` is an unpitched note. Pitches are sounding ones, with their accidental whatever the key (`*ITr` says only how to
+write them). Invisible notes (`y`) and small ones (`*cue`) sound.
+"""
+
+import re
+from fractions import Fraction
+from typing import NamedTuple
+
+from music_interpret.music.formats.written import BrokenScore
+
+PITCH = re.compile(r"(([a-gA-G])\2*)(#+|-+)?")
+LENGTH = re.compile(r"(\d{1,9})(?:%(\d{1,9}))?")
+SEMITONES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
+FIFTHS = {letter: fifths - 1 for fifths, letter in enumerate("fcgdaeb")}
+GRACE_NOTES, UNPITCHED = "grace notes", "percussion"
+
+
+class Head(NamedTuple):
+    """A note head that sounds."""
+
+    pitch: int
+    """MIDI note number."""
+    spelling: int
+    """On the line of fifths."""
+    quarters: Fraction
+    """Length."""
+    tied_on: bool
+    tied_back: bool
+
+
+class Token(NamedTuple):
+    """A note, a chord or a rest."""
+
+    heads: list[Head]
+    left_out: list[str]
+    """Kinds of its other note heads."""
+    quarters: Fraction | None
+    """Until the next token of its path; None if it takes no time."""
+
+
+def parse(token: str) -> Token:
+    """What a token says; a note of a chord without a length has that of the note before it."""
+    heads: list[Head] = []
+    left_out: list[str] = []
+    length = total = None
+    grace = False
+    for part in token.split():
+        written = LENGTH.search(part)
+        if "q" in part or "Q" in part:
+            grace = True
+        elif written:
+            grace, length = False, _quarters(written, part)
+            total = total or length
+        pitches = PITCH.findall(part)
+        if not pitches or "r" in part:
+            continue
+        if len(pitches) > 1:
+            raise BrokenScore(f'"{token}" has a note with {len(pitches)} pitches; expected one')
+        if grace or "R" in part:
+            left_out.append(GRACE_NOTES if grace else UNPITCHED)
+        elif length is None:
+            raise BrokenScore(f'"{token}" is a note without a length; expected a number, as in "4c"')
+        else:
+            heads.append(_head(part, *pitches[0], length))
+    return Token(heads, left_out, total)
+
+
+def count_notes(lines: list[str]) -> int | None:
+    """Note heads in the lines of a piece, counted by their letters; None if other spines have tokens like them.
+
+    Of the letters that kern uses, a … g and A … G are pitches only, and rests have an r. Where spines of other kinds stand
+    beside, only fields that start as kern does, with a length or a q, are counted.
+    """
+    kinds = {kind for line in lines if line.startswith("**") for kind in line.split("\t")}
+    if not kinds <= UNLIKE_KERN:
+        return None
+    body = "\n".join(line for line in lines if line and line[0] not in "!*=")
+    if kinds == {"**kern"}:
+        return len(NOTE.findall(body))
+    return sum(len(NOTE.findall(field)) for field in KERN_FIELD.findall(body))
+
+
+UNLIKE_KERN = frozenset(("**kern", "**dynam", "**dyn", "**text", "**silbe", "**fing", "**lyrics", "**mxhm"))
+NOTE = re.compile(r"(?<![^\t\n ])(?=[^\t\n r]*[a-gA-G])[^\t\n r]+(?![^\t\n ])")
+KERN_FIELD = re.compile(r"(?<![^\t\n])[^a-zA-Z\d\t\n]*[\dq][^\t\n]*")
+
+
+def _quarters(written: re.Match[str], part: str) -> Fraction:
+    digits, whole_notes, dots = written[1], int(written[2] or 1), part.count(".")
+    breves = digits in ("0", "00", "000")
+    if not (breves or 0 < int(digits) <= 9999) or not 0 < whole_notes <= 9999 or dots > 9:
+        raise BrokenScore(f'"{part[:40]}" has the length {written[0]}; expected one between 9999 and 000')
+    length = Fraction(4 * whole_notes * 2 ** len(digits)) if breves else Fraction(4 * whole_notes, int(digits))
+    return length * (2 - Fraction(1, 2**dots))
+
+
+def _head(part: str, letters: str, letter: str, accidental: str, quarters: Fraction) -> Head:
+    octave = 4 + len(letters) - 1 if letter.islower() else 4 - len(letters)
+    alter = accidental.count("#") - accidental.count("-")
+    name = letter.lower()
+    pitch = 12 * (octave + 1) + SEMITONES[name] + alter
+    if not 0 <= pitch <= 127 or abs(alter) > 4:
+        raise BrokenScore(f'"{part}" is beyond the pitches of MIDI; expected C-1 to G9')
+    tied_on, tied_back = "[" in part or "_" in part, "]" in part or "_" in part
+    return Head(pitch, FIFTHS[name] + 7 * alter, quarters, tied_on, tied_back)
