@@ -11,7 +11,7 @@ from music_interpret.music.formats.abc_voice import MOST_DIGITS, Head, Voice, fa
 from music_interpret.music.formats.written import BrokenScore
 
 LENGTH = r"\d*(?:/\d+|/+)?"
-DECORATION = r"![^!\s|\[\]:]*!|!(?i:d\.\s*[cs]\.|da |dal |to )[^!|\[\]:]{0,20}!|\+[^+\s|\[\]:]+\+"
+DECORATION = r"![^!\s|\[\]]*!|!(?i:d\.\s*[cs]\.|da |dal |to )[^!|\[\]:]{0,20}!|\+[^+\s|\[\]:]+\+"
 TOKEN = re.compile(
     rf"""(?P<note>(\^\^|__|=|[_^](?:\d+(?:/\d*)?|/\d*)?)?([A-Ga-g])([,']*)({LENGTH}))
     |(?P<rest>[zx]({LENGTH}))
@@ -21,7 +21,7 @@ TOKEN = re.compile(
     |(?P<field>\[([A-Za-z]):([^\]]*)\])
     |(?P<ending>\[(\d+(?:[,-]\d+)*))
     |(?P<bar>\.?((?:[:|\]]|\[(?=[|\]:]))+)(?:\[?(\d+(?:[,-]\d+)*))?)
-    |(?P<chord>\[((?:[^\]\[|"!]|"[^"]*"|![^!\s|\[\]:]*!)*)\]({LENGTH}))
+    |(?P<chord>\[((?:[^\]\[|"!]|"[^"]*"|![^!\s|\[\]]*!)*)\]({LENGTH}))
     |(?P<grace>\{{([^}}]*)\}})
     |(?P<tuplet>\((\d+)(?::(\d*))?(?::(\d*))?)
     |(?P<broken>>+|<+)
@@ -32,6 +32,7 @@ TOKEN = re.compile(
     |(?P<unclosed>["\[{{])""",
     re.VERBOSE,
 )
+NO_BRACKETS = str.maketrans("[]", "  ")
 UNCLOSED = {
     '"': 'a text in quotation marks has no closing "',
     "[": "a chord or field has no closing ]",
@@ -117,17 +118,17 @@ class MusicReader:
 
     def _chord(self, voice: Voice, match: re.Match[str], index: int) -> None:
         heads: list[Head | tuple[int, int]] = []
-        tied = set()
-        notes = set()
+        tied: set[int] = set()
+        notes = 0
         for inner in TOKEN.finditer(match[index + 1]):
             kind, place = inner.lastgroup, inner.lastindex or 0
             if kind == "note":
-                notes.add(len(heads))
                 heads.append(head(*inner.group(2, 3, 4, 5)))
+                notes += 1
             elif kind == "rest":
                 heads.append(factor(inner[place + 1]))
-            elif kind == "tie" and len(heads) - 1 in notes:
-                tied.add(len(heads) - 1)
+            elif kind == "tie" and notes:
+                tied.add(notes - 1)
             elif kind == "grace":
                 self._grace(voice, inner, place)
             elif kind == "unclosed":
@@ -136,7 +137,10 @@ class MusicReader:
             voice.chord(heads, tied, factor(match[index + 2]))
 
     def _grace(self, voice: Voice, match: re.Match[str], index: int) -> None:
-        self.grace_notes += sum(inner.lastgroup == "note" for inner in TOKEN.finditer(match[index + 1]))
+        for inner in TOKEN.finditer(match[index + 1].translate(NO_BRACKETS)):
+            if inner.lastgroup == "note":
+                voice.grace_note(head(*inner.group(2, 3, 4, 5)))
+                self.grace_notes += 1
 
     def _tuplet(self, voice: Voice, match: re.Match[str], index: int) -> None:
         voice.tuplet(*(_number(text) for text in match.group(index + 1, index + 2, index + 3)))

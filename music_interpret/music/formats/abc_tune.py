@@ -29,6 +29,7 @@ from music_interpret.music.formats.written import NO_SPELLING, Bar, BrokenScore,
 TICKS, MOST_TICKS, LAST_TICK = 80_640, 10**10, 2**53
 """Per quarter note at first (2^8 · 3^2 · 5 · 7), at most, and in all."""
 FIELD = re.compile(r"\s*([A-Za-z+]):")
+OPEN_CHORD = re.compile(r"\[[^\]\[|\"]*$")
 BODY_FIELD = re.compile(r"\s*([H-Wh-w]):|([A-GX-Z]):(?![|:\[\]])")
 """Letters of notes and rests begin no field of a body (§3), but people write `Z:` or `C:` there: no barline follows."""
 
@@ -64,7 +65,10 @@ def without_comment(line: str) -> str:
 
 
 def _music_lines(body: list[str]) -> Iterator[tuple[str, str]]:
-    """(Letter of a field, its value), ("%", directive) or ("", line of music) for each line, continuations joined."""
+    """(Letter of a field, its value), ("%", directive) or ("", line of music) for each line.
+
+    Lines that end in a backslash or inside a chord go on in the next line of music.
+    """
     begun: list[str] = []
     for line in body:
         field = BODY_FIELD.match(line)
@@ -73,7 +77,7 @@ def _music_lines(body: list[str]) -> Iterator[tuple[str, str]]:
         if field is None and not line.startswith("%%"):
             music = without_comment(line).rstrip()
             begun.append(music.removesuffix("\\"))
-            if music.endswith("\\"):
+            if music.endswith("\\") or OPEN_CHORD.search(music):
                 continue
         if begun:
             yield "", "".join(begun)

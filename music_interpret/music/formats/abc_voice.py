@@ -156,20 +156,22 @@ class Voice:
         row = self._sound(written, length)
         self._pass(length, [(row, written.place)])
 
+    def grace_note(self, written: Head) -> None:
+        """A grace note takes no time, but its accidental holds as any other."""
+        self._hold(written)
+
+    def _hold(self, written: Head) -> None:
+        if written.alteration is not None and self.settings.accidentals != "not":
+            key = written.letter if self.settings.accidentals == "pitch" else written.place
+            self._held[key] = written.alteration
+
     def chord(self, heads: list[Head | tuple[int, int]], tied: set[int], length: tuple[int, int]) -> None:
-        """Notes, and lengths of rests, at once; the first one's length is the chord's (§4.17)."""
+        """Notes at once, all as long as the first one, perhaps a rest, of which only the length is given (§4.17)."""
         upper, lower = self._scale()
-        unit = (upper * length[0], lower * length[1])
-        rows = []
-        lengths = []
-        for written in heads:
-            lengths.append(_ticks(*written[-2:], unit))
-            if isinstance(written, Head):
-                rows.append((self._sound(written, lengths[-1]), written.place))
-        start = self.time
-        self._pass(lengths[0], rows)
+        duration = _ticks(*heads[0][-2:], (upper * length[0], lower * length[1]))
+        rows = [(self._sound(written, duration), written.place) for written in heads if isinstance(written, Head)]
+        self._pass(duration, rows)
         self._tie([rows[index] for index in sorted(tied)])
-        self._event = (start, lengths[0], rows)
 
     def rest(self, numerator: int, denominator: int) -> None:
         """A rest."""
@@ -201,17 +203,16 @@ class Voice:
 
     def _sound(self, written: Head, length: int) -> list[int]:
         """The row of a note that begins now."""
-        settings = self.settings
-        key = written.letter if settings.accidentals == "pitch" else written.place
         tie = None
         alteration = written.alteration
         if alteration is None:
-            alteration = self._held.get(key, settings.signature[written.letter])
+            key = written.letter if self.settings.accidentals == "pitch" else written.place
+            alteration = self._held.get(key, self.settings.signature[written.letter])
             tie = self._tie_to(written.place, None) if self._ties else None
             if tie is not None:  # the tie carries the accidental over the barline
                 alteration = tie.row[2] - self._shift - written.pitch
-        elif settings.accidentals != "not":
-            self._held[key] = alteration
+        else:
+            self._hold(written)
         pitch = written.pitch + alteration + self._shift
         if not 0 <= pitch <= 127:
             raise BrokenScore(f"a note has the pitch {pitch}; expected 0 to 127")
