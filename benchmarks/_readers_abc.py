@@ -1,0 +1,222 @@
+"""Read ABC tunes with several readers and compare the notes, tune by tune.
+
+python3 benchmarks/_readers_abc.py FOLDER_OR_FILE … [--every N] [--show N] [--readers ours,abc2midi,…]
+
+Prints, per reader, on how many tunes it has the notes that at least two programs agree on, how often it agrees with
+ours, and its seconds per 1,000 tunes; then the tunes where ours differs from what the others agree on. Notes are
+(onset, pitch, duration) in steps of 1/12 quarter note, with ties joined, from the first note's beat on.
+
+Readers: ours; music21 (all of a file by `scores.read_works` where that still uses it, else tune by tune); verovio; and
+abc2midi, with a tune as the file has it ("symusic", which runs the abc2midi in its wheel, and with the `L:` that the
+metre implies written into each tune, as its author proposes) or with its own options ("abc2midi"). The last three play
+repeats, grace notes and decorations; these are taken out of the text first. symusic and abc2midi are one program.
+"""
+
+import argparse
+import base64
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from music_interpret.music.formats import abc  # noqa: E402
+from music_interpret.music.formats.written import BrokenPiece, WrittenScore  # noqa: E402
+
+Notes = tuple[tuple[int, int, int], ...]
+STEPS = 12
+FIELD = re.compile(r"\s*[A-Za-z]:(?![|:])|%")
+PROGRAM = {"ours": "ours", "music21": "music21", "verovio": "verovio", "symusic": "abcmidi", "abc2midi": "abcmidi"}
+
+
+def tunes(path: Path) -> list[str]:
+    """The tunes of a file, each with its own fields only."""
+    blocks = re.split(r"\n[ \t]*\n", path.read_bytes().decode("latin-1").replace("\r\n", "\n").replace("\r", "\n"))
+    return [part for block in blocks for part in re.split(r"(?m)^(?=X:)", block) if part.startswith("X:")]
+
+
+def plain(tune: str) -> str:
+    """A tune without what changes how its notes are played: repeats, grace notes, decorations, chord symbols, rhythm."""
+    lines = []
+    in_body = False
+    for line in tune.split("\n"):
+        if in_body and not FIELD.match(line):
+            line = re.sub(r"\"[^\"]*\"|\{[^}]*\}|![^!\s|\[\]]*!", "", line)
+            fields = re.findall(r"\[[A-Za-z]:[^\]]*\]", line)
+            line = re.sub(r"\[[A-Za-z]:[^\]]*\]", "\0", line)
+            line = re.sub(r"(?<=[:|\]])\[?\d+([,-]\d+)*|\[\d+([,-]\d+)*|[H-Wh-w~.]", "", line)
+            line = re.sub(r"(?:\[(?=[|\]:])|[:|])+\]?", lambda bar: "|" if re.search(r"\||::", bar[0]) else bar[0], line)
+            line = re.sub(r"\|[\s|]*\|", "|", line)
+            line = re.sub("\0", lambda _, left=iter(fields): next(left), line)
+        in_body |= line.startswith("K:")
+        if not line.startswith(("P:", "R:")):
+            lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def steps(rows: Sequence[tuple[Fraction | float, Fraction | float, int]]) -> Notes:
+    """Notes of rows (onset, end, pitch) in quarter notes."""
+    snapped = sorted({(round(a * STEPS), p, max(1, round(b * STEPS) - round(a * STEPS))) for a, b, p in rows})
+    first = snapped[0][0] // STEPS * STEPS if snapped else 0
+    return tuple((onset - first, pitch, duration) for onset, pitch, duration in snapped)
+
+
+def ours(score: WrittenScore | BrokenPiece) -> Notes | None:
+    """Notes of a score, its ties joined."""
+    if isinstance(score, BrokenPiece):
+        return None
+    drums = {number for number, instrument in enumerate(score.instruments) if instrument.drums}
+    joined: list[list[int]] = []
+    waiting: dict[tuple[int, int, int], list[int]] = {}
+    rows = np.asarray(score.notes, np.int64).reshape(-1, 8)
+    for onset, end, pitch, _, part, instrument, on, back in rows[np.lexsort((rows[:, 2], rows[:, 0]))].tolist():
+        note = waiting.pop((part, pitch, onset), None) if back else None
+        if note is None:
+            note = [onset, end, pitch]
+            if instrument not in drums:
+                joined.append(note)
+        note[1] = end
+        if on:
+            waiting[part, pitch, end] = note
+    return steps([(Fraction(a, score.ticks), Fraction(b, score.ticks), pitch) for a, b, pitch in joined])
+
+
+def by_ours(path: Path) -> list[Notes | None]:
+    """Every tune of a file, by this project's reader."""
+    return [ours(score) for score in abc.read(path)]
+
+
+def by_music21(path: Path) -> list[Notes | None]:
+    """Every tune of a file, by music21's own book splitting; a bad tune loses the file."""
+    from music_interpret.music.scores import read_works
+
+    works = read_works(path, STEPS)
+    return [steps([(b + s / 12, b + (s + d) / 12, p) for b, s, p, d, _ in work.notes.tolist()]) for work in works]
+
+
+def _midi_notes(midi: Any) -> Notes:
+    quarter = midi.ticks_per_quarter
+    notes = [note for track in midi.tracks if not track.is_drum for note in track.notes]
+    return steps([((n.time - n.time % 2) / quarter, (n.time + n.duration) / quarter, n.pitch) for n in notes])
+
+
+def by_verovio(path: Path) -> list[Notes | None]:
+    """Every tune of a file, by verovio."""
+    import symusic
+    import verovio
+
+    verovio.enableLog(verovio.LOG_OFF)
+    toolkit = verovio.toolkit()
+    toolkit.setInputFrom("abc")
+    read: list[Notes | None] = []
+    for tune in tunes(path):
+        loaded = toolkit.loadData(re.sub(r"\{[^}]*\}", "", tune))
+        read.append(_midi_notes(symusic.Score.from_midi(base64.b64decode(toolkit.renderToMIDI()))) if loaded else None)
+    return read
+
+
+def by_symusic(path: Path) -> list[Notes | None]:
+    """Every tune of a file, by the abc2midi that symusic runs, as it runs it."""
+    import symusic
+
+    read: list[Notes | None] = []
+    for tune in tunes(path):
+        text = plain(tune)
+        if not re.search(r"(?m)^L:", text.split("\nK:")[0]):
+            metre = re.search(r"(?m)^M:\s*(\d+)/(\d+)", text)
+            short = metre and int(metre[1]) / int(metre[2]) < 0.75
+            text = text.replace("\nK:", f"\nL:1/{16 if short else 8}\nK:", 1)
+        try:
+            read.append(_midi_notes(symusic.Score.from_abc(text)))
+        except RuntimeError:
+            read.append(None)
+    return read
+
+
+def by_abc2midi(path: Path) -> list[Notes | None]:
+    """Every tune of a file, by abc2midi: 3:1 for broken rhythm, no grace notes, dynamics or chords of its own."""
+    import symusic
+
+    own = Path(symusic.__file__).parent / "bin" / "abc2midi"
+    read: list[Notes | None] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for tune in tunes(path):
+            source, out = Path(folder, "tune.abc"), Path(folder, "tune.mid")
+            source.write_text(re.sub("X:.*", "X:1", plain(tune), count=1), encoding="utf-8")
+            out.unlink(missing_ok=True)
+            command = [str(own), str(source), "1", "-o", str(out), "-RS", "-NGRA", "-NFNP", "-NGUI"]
+            subprocess.run(command, capture_output=True, timeout=60)
+            read.append(_midi_notes(symusic.Score(out)) if out.is_file() else None)
+    return read
+
+
+READERS: dict[str, Callable[[Path], list[Notes | None]]] = {
+    "ours": by_ours,
+    "music21": by_music21,
+    "verovio": by_verovio,
+    "symusic": by_symusic,
+    "abc2midi": by_abc2midi,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("paths", nargs="+", type=Path)
+    parser.add_argument("--every", type=int, default=1, help="read every Nth file only")
+    parser.add_argument("--show", type=int, default=20, help="at most so many tunes where ours differs")
+    parser.add_argument("--readers", default=",".join(READERS))
+    options = parser.parse_args()
+    names = options.readers.split(",")
+    files = [path for given in options.paths for path in ([given] if given.is_file() else sorted(given.glob("*.abc")))]
+    seconds: Counter[str] = Counter()
+    right: Counter[str] = Counter()
+    same: Counter[str] = Counter()
+    n_tunes = n_agreed = 0
+    differ = []
+    for path in files[:: options.every]:
+        n = len(tunes(path))
+        read: dict[str, list[Notes | None]] = {}
+        for name in names:
+            start = time.perf_counter()
+            try:
+                read[name] = READERS[name](path)
+            except Exception as error:  # whatever a library raises costs it the file
+                print(f"{name}: {path.name}: {type(error).__name__}: {str(error)[:100]}", file=sys.stderr)
+                read[name] = []
+            seconds[name] += time.perf_counter() - start
+            if len(read[name]) != n:
+                read[name] = [None] * n
+        n_tunes += n
+        for index in range(n):
+            result = {name: read[name][index] for name in names}
+            programs = {PROGRAM[name]: {result[name]} - {None} for name in reversed(names)}
+            votes = Counter(notes for found in programs.values() for notes in found)
+            for name in names:
+                same[name] += result[name] is not None and result[name] == result["ours"]
+            agreed, count = votes.most_common(1)[0] if votes else ((), 0)
+            if count > 1:
+                n_agreed += 1
+                for name in names:
+                    right[name] += result[name] == agreed
+            if count < 2 or result["ours"] != agreed:
+                differ.append(f"{path.name} tune {index + 1}: {'no two agree' if count < 2 else 'ours differs'}")
+    print(f"{n_tunes} tunes of {len(files[:: options.every])} files; two programs agree on {n_agreed}")
+    for name in names:
+        print(
+            f"{name:10} {right[name]:6} of {n_agreed} right, as ours {same[name]:6}, "
+            f"{1000 * seconds[name] / max(n_tunes, 1):8.2f} s per 1,000 tunes"
+        )
+    print(*differ[: options.show], sep="\n")
+
+
+if __name__ == "__main__":
+    main()
