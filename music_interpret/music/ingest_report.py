@@ -71,7 +71,7 @@ class IngestReport(NamedTuple):
         """The songs and files that did not come through, in one line."""
         parts = []
         if self.too_short:
-            shown = (f"{name} ({count:,} notes)" for name, count in self.too_short.items())
+            shown = (f"{name} ({_number(count, 'note')})" for name, count in self.too_short.items())
             parts.append(f"{len(self.too_short):,} too short: {_some(shown, len(self.too_short))}")
         if self.silent:
             shown = (f"{name} holds {only(kinds)}" for name, kinds in self.silent.items())
@@ -93,12 +93,15 @@ class IngestReport(NamedTuple):
             kinds.update(of_song)
             songs.update(of_song.keys())
         if kinds:
-            shown = (f"{kind}: {count:,} notes in {songs[kind]:,} songs" for kind, count in kinds.most_common())
+            shown = (
+                f"{_number(count, 'note')} ({kind}) in {_number(songs[kind], 'song')}"
+                for kind, count in kinds.most_common()
+            )
             lines.append(f"left out: {', '.join(shown)} (ingest.json has them by song)")
         if self.miscounted:
             shown = (f"{name} has {there:,}, read {read:,}" for name, (there, read) in self.miscounted.items())
             count = len(self.miscounted)
-            lines.append(f"in doubt: in {count:,} songs the file's notes were not all read: {_some(shown, count)}")
+            lines.append(f"in doubt: {_number(count, 'song')} of which not all notes were read: {_some(shown, count)}")
         if self.near_duplicates:
             lines.append(
                 f"near-duplicates: {self.near_duplicates:,} songs are nearly the same as others (duplicates.csv)"
@@ -110,7 +113,11 @@ def only(kinds: Mapping[str, int]) -> str:
     """What a song without notes to keep holds, in words."""
     if not kinds:
         return "no notes"
-    return "only " + " and ".join(f"{kind} ({count:,} notes)" for kind, count in kinds.items())
+    return "only " + " and ".join(f"{kind} ({_number(count, 'note')})" for kind, count in kinds.items())
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _some(shown: Iterator[str], count: int) -> str:

@@ -48,12 +48,11 @@ def read(path: Path) -> list[WrittenScore]:
     data = _unwrapped(path.read_bytes())
     if data[:4] != b"MThd":
         raise BrokenScore("not a MIDI file (it does not start with MThd)")
+    if len(data) < 14:
+        raise BrokenScore("the file ends in its header")
     if data[8:10] == b"\0\2":
         raise BrokenScore("MIDI of type 2, whose tracks are separate pieces")
-    n_tracks = len(_tracks(data))
-    if len(data) >= 14 and struct.unpack(">H", data[10:12])[0] != n_tracks:
-        data = data[:10] + struct.pack(">H", min(n_tracks, 0xFFFF)) + data[12:]
-    score, data = _parsed(data)
+    score, data = _parsed(_with_all_tracks(data))
     if score.ticks_per_quarter < 1:
         raise BrokenScore("it has 0 ticks a beat")
     instruments = [Instrument(track.name, track.program, track.is_drum) for track in score.tracks]
@@ -65,7 +64,7 @@ def read(path: Path) -> list[WrittenScore]:
             notes=np.concatenate([np.zeros((0, 8), np.int64), *rows]),
             instruments=instruments,
             signatures=statements(signatures, score.ticks_per_quarter),
-            note_tokens=sum(map(count_note_ons, _tracks(data))),
+            note_tokens=sum(map(count_note_ons, _tracks(data)[0])),
         )
     ]
 
@@ -114,16 +113,24 @@ def _unwrapped(data: bytes) -> bytes:
     raise BrokenScore("a RIFF file without MIDI data in it")
 
 
-def _tracks(data: bytes) -> list[bytes]:
-    """The content of each track chunk, the last perhaps cut short."""
-    tracks = []
-    at = 8 + struct.unpack(">I", data[4:8])[0] if len(data) >= 8 else len(data)
+def _with_all_tracks(data: bytes) -> bytes:
+    """The file with a header that says how many tracks there are; as it is if tracks may be missing at its end."""
+    tracks, end = _tracks(data)
+    stated = struct.unpack(">H", data[10:12])[0]
+    if len(tracks) > stated or (len(tracks) < stated and end == len(data)):
+        return data[:10] + struct.pack(">H", min(len(tracks), 0xFFFF)) + data[12:]
+    return data
+
+
+def _tracks(data: bytes) -> tuple[list[bytes], int]:
+    """The content of each track chunk, the last perhaps cut short, and where the last chunk ends or would end."""
+    tracks, at = [], 8 + struct.unpack(">I", data[4:8])[0]
     while at + 8 <= len(data):
         size = struct.unpack(">I", data[at + 4 : at + 8])[0]
         if data[at : at + 4] == b"MTrk":
             tracks.append(data[at + 8 : at + 8 + size])
         at += 8 + size
-    return tracks
+    return tracks, at
 
 
 def count_note_ons(track: bytes) -> int:
