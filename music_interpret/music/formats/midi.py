@@ -114,12 +114,12 @@ def _unwrapped(data: bytes) -> bytes:
 
 
 def _with_all_tracks(data: bytes) -> bytes:
-    """The file with a header that says how many tracks there are; as it is if tracks may be missing at its end."""
+    """The file with a header that says how many tracks there are; BrokenScore if it is cut off between two of them."""
     tracks, end = _tracks(data)
     stated = struct.unpack(">H", data[10:12])[0]
-    if len(tracks) > stated or (len(tracks) < stated and end == len(data)):
-        return data[:10] + struct.pack(">H", min(len(tracks), 0xFFFF)) + data[12:]
-    return data
+    if len(tracks) < stated and end != len(data):
+        raise BrokenScore(f"it ends after {len(tracks)} of its {stated} tracks")
+    return data[:10] + struct.pack(">H", min(len(tracks), 0xFFFF)) + data[12:]
 
 
 def _tracks(data: bytes) -> tuple[list[bytes], int]:
