@@ -24,10 +24,10 @@ from music_interpret.music.shingles import Events, events_of, mixed, overlap
 
 LEAST_NOTES = 0.6
 """Of two near-duplicates, the smaller one has this fraction of its notes in common with the other, or more."""
-LEAST_HASHES = 2
-"""Hashes that the sketches of two songs have in common before the songs are compared."""
-WINDOW = 16
-"""Where more songs have a hash in common, each is paired with so many that come after it."""
+RARE = 16
+"""A hash that more songs have is a common figure, such as an oom-pah on two chords, or of a piece with many copies."""
+LEAST_RARE, LEAST_COMMON = 2, 16
+"""Two songs are compared if their sketches share so many rare hashes, or so many of whatever kind."""
 _BLOCK = 4096
 _LOWER = np.uint64(0xFFFFFFFF)
 
@@ -140,27 +140,38 @@ def _copies(identities: np.ndarray) -> np.ndarray:
 
 
 def _pair(hashes: _Values, pairs: _Values, left_out: np.ndarray) -> None:
-    """Add each pair of songs once for each hash that both have, but for songs that are left out."""
+    """Add the pairs of songs that have a hash in common, but for songs that are left out: the first song's number in
+    the upper half, the second's above the lowest bit, which says whether the hash is common. Of a common hash, songs
+    are paired with the `RARE` next ones.
+    """
     for part in hashes.parts():
         part = part[~np.isin((part & _LOWER).astype(np.int32), left_out)]
         shingle, song = part & ~_LOWER, part & _LOWER
-        for step in range(1, WINDOW + 1):
+        _, size = np.unique(shingle, return_counts=True)
+        common = np.repeat(size > RARE, size).astype(np.uint64)
+        for step in range(1, RARE + 1):
             both = np.flatnonzero(shingle[step:] == shingle[:-step])
             if not len(both):
                 break
-            pairs.add(song[both] << np.uint64(32) | song[both + step])
+            pairs.add(song[both] << np.uint64(32) | song[both + step] << np.uint64(1) | common[both])
+
+
+def _candidates(part: np.ndarray) -> np.ndarray:
+    """The pairs among sorted ones that have enough hashes in common, uint64: first song's number << 32 | second's << 1."""
+    pairs, first, count = np.unique(part & ~np.uint64(1), return_index=True, return_counts=True)
+    common = np.add.reduceat(part & np.uint64(1), first) if len(part) else count
+    return pairs[(count - common.astype(np.int64) >= LEAST_RARE) | (count >= LEAST_COMMON)]
 
 
 def _compared(songs: _Songs, pairs: _Values) -> Iterator[np.ndarray]:
     """Compare the songs of all candidates, and give those that are near-duplicates, as edges."""
     with tqdm(desc="compare", unit="pair", leave=False, dynamic_ncols=True) as bar:
         for part in pairs.parts():
-            candidates, count = np.unique(part, return_counts=True)
-            candidates = candidates[count >= LEAST_HASHES]
+            candidates = _candidates(part)
             for start in range(0, len(candidates), _BLOCK):
                 found = []
                 for pair in candidates[start : start + _BLOCK].tolist():
-                    one, other = pair >> 32, pair & int(_LOWER)
+                    one, other = pair >> 32, (pair & 0xFFFFFFFF) >> 1
                     shared = overlap(songs[one], songs[other])
                     if shared.notes >= LEAST_NOTES:
                         found.append((one, other, *shared, False))

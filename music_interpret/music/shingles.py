@@ -100,7 +100,7 @@ class Overlap(NamedTuple):
     """Fraction of its distinct shingles."""
 
 
-PLACEMENTS = 6
+PLACEMENTS = 4
 """Placements of one song on the other that are tried: more than one, for inserted bars and repeats written out."""
 AROUND = 17
 """An event has a counterpart only where half of so many events around it have one, so that chance does not count."""
