@@ -169,7 +169,7 @@ def _disputed(onset: np.ndarray, hits: np.ndarray, agrees: np.ndarray, resolutio
     begin, end = _window(onset, DISPUTE_BEATS * resolution)
     total = np.cumsum(np.pad(hits & ~agrees, ((0, 0), (1, 0))), axis=1, dtype=np.int32)
     odd = np.concatenate([[0], np.cumsum(~agrees)])
-    others = (total[:, end] - total[:, begin]).max(axis=0)
+    others = (total[:, end] - total[:, begin]).max(axis=0, initial=0)
     disputed: np.ndarray = others >= np.maximum(DISPUTE_NOTES, DISPUTE_AGREEMENT * (odd[end] - odd[begin]))
     return disputed
 
