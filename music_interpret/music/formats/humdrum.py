@@ -17,7 +17,7 @@ from typing import NamedTuple
 from music_interpret.music.formats.written import BrokenScore
 
 SPLIT, MERGE, EXCHANGE, ADD, END = MANIPULATORS = ("*^", "*v", "*x", "*+", "*-")
-NULLS = frozenset((".", "*", "!"))
+NULLS = frozenset(("", ".", "*", "!"))
 
 
 class SpinePath(NamedTuple):

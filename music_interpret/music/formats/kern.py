@@ -90,11 +90,12 @@ def _timed_tokens(records: list[Record]) -> tuple[int, dict[str, _Timed]]:
     parsed: dict[str, kern_tokens.Token] = {}
     for record in records:
         for _, token in record.tokens:
-            if token not in parsed and token[0] not in "*=!":
-                try:
-                    parsed[token] = kern_tokens.parse(token)
-                except BrokenScore as error:
-                    raise BrokenScore(f"line {record.line}: {error}") from None
+            if token in parsed or token[0] in "*=!":
+                continue
+            try:
+                parsed[token] = kern_tokens.parse(token)
+            except BrokenScore as error:
+                raise BrokenScore(f"line {record.line}: {error}") from None
     lengths = {head.quarters for token in parsed.values() for head in token.heads}
     lengths |= {token.quarters for token in parsed.values() if token.quarters}
     ticks = math.lcm(*(length.denominator for length in lengths))
@@ -134,8 +135,10 @@ class _Reading:
                 self._interpret(record.tokens)
             elif sign == "=":
                 self.layout.add(max((token for _, token in record.tokens), key=len))
-            else:
+            elif all(token in self.tokens for _, token in record.tokens):
                 self._sound([(self.voices[path], self.tokens[token]) for path, token in record.tokens])
+            else:
+                raise BrokenScore(f"line {record.line} mixes notes with other tokens; expected notes alone")
         if record.paths is not None:
             self._follow(record.paths)
 
