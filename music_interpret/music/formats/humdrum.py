@@ -168,6 +168,7 @@ class _Spines:
         exchanged = [path for path, field in columns if field == EXCHANGE]
         for left in range(0, len(exchanged) - 1, 2):
             exchanged[left], exchanged[left + 1] = exchanged[left + 1], exchanged[left]
+        next_exchanged = iter(exchanged)
         paths: list[SpinePath] = []
         for merges, group in groupby(columns, lambda c: (group_of(c[0]),) if c[1] == MERGE else None):
             if merges:
@@ -180,7 +181,7 @@ class _Spines:
                 elif field == ADD:
                     paths += [path, self._new_spine("")]
                 elif field == EXCHANGE:
-                    paths.append(exchanged.pop(0))
+                    paths.append(next(next_exchanged))
                 elif field != END:
                     paths.append(path)
         return paths

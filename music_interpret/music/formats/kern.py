@@ -47,14 +47,13 @@ def read(path: Path) -> list[WrittenScore | BrokenPiece]:
 
 
 def _title(piece: Piece) -> str:
-    return humdrum.reference(piece, "SEGMENT", "OTL", "OPR", "OMD")
+    return humdrum.reference(piece, "OTL", "OPR", "OMD", "SEGMENT")
 
 
 class _Timed(NamedTuple):
     """A token in ticks."""
 
-    heads: list[tuple[int, int, int, int, int]]
-    """(Length, pitch, spelling, tied on, tied back)."""
+    heads: list[kern_tokens.Head]
     left_out: list[str]
     length: int
     """0 if it takes no time."""
@@ -96,18 +95,12 @@ def _timed_tokens(records: list[Record]) -> tuple[int, dict[str, _Timed]]:
                 parsed[token] = kern_tokens.parse(token)
             except BrokenScore as error:
                 raise BrokenScore(f"line {record.line}: {error}") from None
-    lengths = {head.quarters for token in parsed.values() for head in token.heads}
-    lengths |= {token.quarters for token in parsed.values() if token.quarters}
+    lengths = {token.quarters for token in parsed.values() if token.quarters}
     ticks = math.lcm(*(length.denominator for length in lengths))
     if ticks > MOST_TICKS:
         raise BrokenScore(f"its lengths need {ticks} ticks per quarter note; expected at most {MOST_TICKS}")
     return ticks, {
-        text: _Timed(
-            [(int(h.quarters * ticks), h.pitch, h.spelling, h.tied_on, h.tied_back) for h in token.heads],
-            token.left_out,
-            int((token.quarters or 0) * ticks),
-        )
-        for text, token in parsed.items()
+        text: _Timed(token.heads, token.left_out, int((token.quarters or 0) * ticks)) for text, token in parsed.items()
     }
 
 
@@ -195,9 +188,9 @@ class _Reading:
             elif token.heads:
                 if voice.instrument < 0:
                     voice.instrument = self.instruments.setdefault(voice.plays.instrument(), len(self.instruments))
-                for length, *pitch, tied_on, tied_back in token.heads:
-                    onset = self.time
-                    self.rows.append((onset, onset + length, *pitch, voice.spine, voice.instrument, tied_on, tied_back))
+                for pitch, spelling, *ties in token.heads:
+                    place = (self.time, voice.end, pitch, spelling, voice.spine, voice.instrument)
+                    self.rows.append((*place, *ties))
 
     def _time(self, columns: list[tuple[_Voice, _Timed]]) -> int:
         """When the notes and rests of a record begin: where the ones before them in their paths end."""
@@ -209,7 +202,7 @@ class _Reading:
         return min((voice.end for voice in self.live if voice.end > self.time), default=max(self.time, 0))
 
     def _interpret(self, columns: list[tuple[int, str]]) -> None:
-        metres = Counter(token for _, token in columns if token.startswith("*M"))
+        metres = Counter(token for _, token in columns if token.startswith("*M") and not token.startswith("*MM"))
         labels = [token for _, token in columns if token.startswith("*>")]
         for token in [*(metre for metre, _ in metres.most_common(1)), *labels[:1]]:
             self.layout.add(token)

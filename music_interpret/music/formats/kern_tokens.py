@@ -29,8 +29,6 @@ class Head(NamedTuple):
     """MIDI note number."""
     spelling: int
     """On the line of fifths."""
-    quarters: Fraction
-    """Length."""
     tied_on: bool
     tied_back: bool
 
@@ -42,36 +40,35 @@ class Token(NamedTuple):
     left_out: list[str]
     """Kinds of its other note heads."""
     quarters: Fraction | None
-    """Until the next token of its path; None if it takes no time."""
+    """Its length, to the next token of its path; None if it takes no time."""
 
 
 def parse(token: str) -> Token:
-    """What a token says; a note of a chord without a length has that of the note before it.
+    """What a token says.
 
-    Of a misspelt note ("16ddd-g") the first pitch counts, as for Humdrum's own tools.
+    All notes of a chord have the length of its first, as the standard demands that they be equal. Of a misspelt note
+    ("16ddd-g") the first pitch counts, as for Humdrum's own tools.
     """
-    heads: list[Head] = []
+    pitches: list[tuple[str, tuple[str, str, str]]] = []
     left_out: list[str] = []
-    length = total = None
+    quarters = None
     grace = False
     for part in token.split():
         written = LENGTH.search(part)
         if "q" in part or "Q" in part:
             grace = True
         elif written:
-            grace, length = False, _quarters(written, part)
-            total = total or length
-        pitches = PITCH.findall(part)
-        if not pitches or "r" in part:
-            continue
-        left_out += [SECOND_PITCH] * (len(pitches) - 1)
-        if grace or "R" in part:
+            grace = False
+            quarters = quarters or _quarters(written, part)
+        found = [] if "r" in part else PITCH.findall(part)
+        left_out += [SECOND_PITCH] * (len(found) - 1)
+        if found and (grace or "R" in part):
             left_out.append(GRACE_NOTES if grace else UNPITCHED)
-        elif length is None:
-            raise BrokenScore(f'"{token}" is a note without a length; expected a number, as in "4c"')
-        else:
-            heads.append(_head(part, pitches[0], length))
-    return Token(heads, left_out, total)
+        elif found:
+            pitches.append((part, found[0]))
+    if pitches and quarters is None:
+        raise BrokenScore(f'"{token[:40]}" is a note without a length; expected a number, as in "4c"')
+    return Token([_head(part, pitch) for part, pitch in pitches], left_out, quarters)
 
 
 def count_notes(lines: list[str]) -> int | None:
@@ -94,8 +91,8 @@ LETTERS = re.compile(r"([a-gA-G])\1*")
 RESTS = re.compile(r"(?<![^\t\n ])[^\t\n r]*r[^\t\n ]*")
 # Signs that are no pitch, then a length, a pitch and a length or q, or a q and either: not "qui", "aqua" or "2. Und".
 KERN_FIELD = re.compile(
-    r"(?<![^\t\n])(?!\d+\.* )[^a-gA-GqQr\d\t\n ]*"
-    r"(?:\d|([a-gA-G])\1*n?[^a-z\d\t\n ]*(?:\d|q+(?![a-z]))|q+[\da-gA-G])[^\t\n]*"
+    r"(?<![^\t\n])(?!\d+\.* )[^a-gA-GqQr\d\t\n ]*+"
+    r"(?:\d|([a-gA-G])\1*+n?[^a-z\d\t\n ]*+(?:\d|q+(?![a-z]))|q+[\da-gA-G])[^\t\n]*"
 )
 
 
@@ -108,7 +105,7 @@ def _quarters(written: re.Match[str], part: str) -> Fraction:
     return length * (2 - Fraction(1, 2**dots))
 
 
-def _head(part: str, pitch_name: tuple[str, str, str], quarters: Fraction) -> Head:
+def _head(part: str, pitch_name: tuple[str, str, str]) -> Head:
     letters, letter, accidental = pitch_name
     octave = 4 + len(letters) - 1 if letter.islower() else 4 - len(letters)
     alter = accidental.count("#") - accidental.count("-")
@@ -117,4 +114,4 @@ def _head(part: str, pitch_name: tuple[str, str, str], quarters: Fraction) -> He
     if not 0 <= pitch <= 127 or abs(alter) > 4:
         raise BrokenScore(f'"{part}" is beyond the pitches of MIDI; expected C-1 to G9')
     tied_on, tied_back = "[" in part or "_" in part, "]" in part or "_" in part
-    return Head(pitch, FIFTHS[name] + 7 * alter, quarters, tied_on, tied_back)
+    return Head(pitch, FIFTHS[name] + 7 * alter, tied_on, tied_back)
