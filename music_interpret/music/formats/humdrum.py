@@ -1,9 +1,9 @@
 """Humdrum files: the pieces in them, their records, and the paths that spines take through a piece.
 
-A record is a line of fields between tabs, one for each path. `*^` divides a path in two, neighbouring `*v` make one path
-of all, two `*x` change places, `*+` adds a spine, `*-` ends one, and `**kern` says what a spine holds. Comments (`!`) and
-null tokens (`.`, `*`) are passed over. Where neighbouring `*v` may be one group or several, the number of fields in the
-next record decides.
+A record is a line of fields between tabs, one for each path. `*^` divides a path in two, neighbouring `*v` make one
+path of all, two `*x` change places, `*+` adds a spine, `*-` ends one, and `**kern` says what a spine holds. Comments
+(`!`) and null tokens (`.`, `*`) are passed over. Where neighbouring `*v` may be one group or several, the number of
+fields in the next record decides.
 
 Source: David Huron, The Humdrum Toolkit: Reference Manual, 1995; Humdrum User Guide, chapter 5.
 """
@@ -17,7 +17,7 @@ from typing import NamedTuple
 from music_interpret.music.formats.written import BrokenScore
 
 SPLIT, MERGE, EXCHANGE, ADD, END = MANIPULATORS = ("*^", "*v", "*x", "*+", "*-")
-NULLS = frozenset((".", "*", "!"))
+NULLS = frozenset(("", ".", "*", "!"))
 
 
 class SpinePath(NamedTuple):
@@ -76,9 +76,7 @@ def pieces(text: str) -> list[Piece]:
         ended = not line.replace(END, "").strip()
         if ended:
             first = index + 1
-    return [
-        Piece(start + 1, lines[start:stop]) for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True)
-    ]
+    return [Piece(start + 1, lines[start:stop]) for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True)]
 
 
 def reference(piece: Piece, *keys: str) -> str:
@@ -103,7 +101,8 @@ def records(piece: Piece, kind: str) -> Iterator[Record]:
             raise BrokenScore(f'line {number} is "{line[:40]}"; expected spines to begin, as in "**kern"')
         if spines.paths and len(fields) != len(spines.paths):
             fields = _repaired(fields, len(spines.paths), number)
-        tokens = [(column[0], field) for column, field in zip(spines.paths, fields, strict=False) if column[2] == kind]
+        columns = zip(spines.paths, fields, strict=False)
+        tokens = [(path.number, field) for path, field in columns if path.kind == kind]
         changes = line.startswith("*") and spines.change(fields, piece.lines, index + 1)
         tokens = [(path, token) for path, token in tokens if token not in NULLS]
         if changes:
@@ -130,7 +129,7 @@ class _Spines:
         self.n_spines = 0
 
     def change(self, fields: list[str], lines: list[str], after: int) -> bool:
-        """Do what the fields of an interpretation record say, before the lines that follow; whether they said anything."""
+        """Do what an interpretation record says, the lines from `after` on being next; whether it said anything."""
         if any(field.startswith("**") for field in fields):
             self._begin(fields)
         elif set(MANIPULATORS).isdisjoint(fields):
@@ -169,6 +168,7 @@ class _Spines:
         exchanged = [path for path, field in columns if field == EXCHANGE]
         for left in range(0, len(exchanged) - 1, 2):
             exchanged[left], exchanged[left + 1] = exchanged[left + 1], exchanged[left]
+        next_exchanged = iter(exchanged)
         paths: list[SpinePath] = []
         for merges, group in groupby(columns, lambda c: (group_of(c[0]),) if c[1] == MERGE else None):
             if merges:
@@ -181,7 +181,7 @@ class _Spines:
                 elif field == ADD:
                     paths += [path, self._new_spine("")]
                 elif field == EXCHANGE:
-                    paths.append(exchanged.pop(0))
+                    paths.append(next(next_exchanged))
                 elif field != END:
                     paths.append(path)
         return paths

@@ -1,11 +1,12 @@
 """Humdrum kern: spines of notes, read as they are written.
 
-A note begins at its record's time, which is where the note before it in its path ends; paths that say different times
-are set right at the next record. A path that has only null tokens since it was made says nothing. Bars follow from
-barlines, parts are spines (those of one `*part`, or the staves of one keyboard instrument, are one part), and grace notes
-and unpitched ones are left out.
+A record's notes begin together, where the notes before them in their paths end. A path that has had only null tokens
+since it was made has no say in that; where paths disagree, a length is misspelt, and all go on from the one time. Bars
+follow from barlines. A part is a spine, but spines of one `*part`, or of one keyboard instrument, are one part. Grace
+notes, unpitched ones and alternatives to what is played (`*ossia`, all strophes but the first) are left out.
 
-Sources: Humdrum Reference Manual; Humdrum User Guide; see also `humdrum.py`, `kern_tokens.py` and `kern_bars.py`.
+Sources: Humdrum Reference Manual, 1995; Humdrum User Guide. `humdrum.py` follows spines, `kern_tokens.py` reads tokens,
+`kern_bars.py` bars and sections.
 """
 
 import math
@@ -46,14 +47,13 @@ def read(path: Path) -> list[WrittenScore | BrokenPiece]:
 
 
 def _title(piece: Piece) -> str:
-    return humdrum.reference(piece, "SEGMENT", "OTL", "OPR", "OMD")
+    return humdrum.reference(piece, "OTL", "OPR", "OMD", "SEGMENT")
 
 
 class _Timed(NamedTuple):
     """A token in ticks."""
 
-    heads: list[tuple[int, int, int, int, int]]
-    """(Length, pitch, spelling, tied on, tied back)."""
+    heads: list[kern_tokens.Head]
     left_out: list[str]
     length: int
     """0 if it takes no time."""
@@ -78,10 +78,10 @@ class _Voice:
 def _read_piece(piece: Piece) -> WrittenScore:
     records = list(humdrum.records(piece, KERN))
     ticks, tokens = _timed_tokens(records)
-    reading = _Reading(tokens)
+    reading = _Reading(tokens, ticks)
     for record in records:
         reading.take(record)
-    return reading.score(ticks, _title(piece), kern_tokens.count_notes(piece.lines))
+    return reading.score(_title(piece), kern_tokens.count_notes(piece.lines))
 
 
 def _timed_tokens(records: list[Record]) -> tuple[int, dict[str, _Timed]]:
@@ -89,31 +89,27 @@ def _timed_tokens(records: list[Record]) -> tuple[int, dict[str, _Timed]]:
     parsed: dict[str, kern_tokens.Token] = {}
     for record in records:
         for _, token in record.tokens:
-            if token not in parsed and token[0] not in "*=!":
-                try:
-                    parsed[token] = kern_tokens.parse(token)
-                except BrokenScore as error:
-                    raise BrokenScore(f"line {record.line}: {error}") from None
-    lengths = {head.quarters for token in parsed.values() for head in token.heads}
-    lengths |= {token.quarters for token in parsed.values() if token.quarters}
+            if token in parsed or token[0] in "*=!":
+                continue
+            try:
+                parsed[token] = kern_tokens.parse(token)
+            except BrokenScore as error:
+                raise BrokenScore(f"line {record.line}: {error}") from None
+    lengths = {token.quarters for token in parsed.values() if token.quarters}
     ticks = math.lcm(*(length.denominator for length in lengths))
     if ticks > MOST_TICKS:
         raise BrokenScore(f"its lengths need {ticks} ticks per quarter note; expected at most {MOST_TICKS}")
     return ticks, {
-        text: _Timed(
-            [(int(h.quarters * ticks), h.pitch, h.spelling, h.tied_on, h.tied_back) for h in token.heads],
-            token.left_out,
-            int((token.quarters or 0) * ticks),
-        )
-        for text, token in parsed.items()
+        text: _Timed(token.heads, token.left_out, int((token.quarters or 0) * ticks)) for text, token in parsed.items()
     }
 
 
 class _Reading:
     """A piece while its records are taken one after another."""
 
-    def __init__(self, tokens: dict[str, _Timed]) -> None:
+    def __init__(self, tokens: dict[str, _Timed], ticks: int) -> None:
         self.tokens = tokens
+        self.ticks = ticks
         self.layout = Layout()
         self.rows: list[tuple[int, ...]] = []
         self.instruments: dict[Instrument, int] = {}
@@ -123,7 +119,6 @@ class _Reading:
         self.voices: dict[int, _Voice] = {}
         self.live: list[_Voice] = []
         self.time = -1
-        self.uneven = 0
 
     def take(self, record: Record) -> None:
         """Read a record."""
@@ -133,12 +128,14 @@ class _Reading:
                 self._interpret(record.tokens)
             elif sign == "=":
                 self.layout.add(max((token for _, token in record.tokens), key=len))
-            else:
+            elif all(token in self.tokens for _, token in record.tokens):
                 self._sound([(self.voices[path], self.tokens[token]) for path, token in record.tokens])
+            else:
+                raise BrokenScore(f"line {record.line} mixes notes with other tokens; expected notes alone")
         if record.paths is not None:
             self._follow(record.paths)
 
-    def score(self, ticks: int, title: str, note_tokens: int | None) -> WrittenScore:
+    def score(self, title: str, note_tokens: int | None) -> WrittenScore:
         """What has been read."""
         end = max([0, *(voice.end for voice in self.live), *(row[1] for row in self.rows)])
         self.layout.settle(end)
@@ -147,7 +144,7 @@ class _Reading:
             notes[:, 4] = self._part_numbers()[notes[:, 4]]
         bars = self.layout.bars(end)
         return WrittenScore(
-            ticks=ticks,
+            ticks=self.ticks,
             notes=notes,
             instruments=list(self.instruments),
             title=title,
@@ -191,20 +188,21 @@ class _Reading:
             elif token.heads:
                 if voice.instrument < 0:
                     voice.instrument = self.instruments.setdefault(voice.plays.instrument(), len(self.instruments))
-                for length, *pitch, tied_on, tied_back in token.heads:
-                    onset = self.time
-                    self.rows.append((onset, onset + length, *pitch, voice.spine, voice.instrument, tied_on, tied_back))
+                for pitch, spelling, *ties in token.heads:
+                    place = (self.time, voice.end, pitch, spelling, voice.spine, voice.instrument)
+                    self.rows.append((*place, *ties))
 
     def _time(self, columns: list[tuple[_Voice, _Timed]]) -> int:
         """When the notes and rests of a record begin: where the ones before them in their paths end."""
-        ends = {voice.end for voice, token in columns if token.length and not voice.fresh}
-        self.uneven += len(ends) > 1
-        if ends and (time := max(ends)) > self.time:
-            return time
+        ends = [v.end for v, token in columns if token.length and not v.fresh and v.end > self.time]
+        if ends:
+            # Where lengths are misspelt, most probably at the time of the coarsest metrical level.
+            same = ends.count(ends[0]) == len(ends)
+            return ends[0] if same else max(ends, key=lambda end: (math.gcd(end, self.ticks), ends.count(end), end))
         return min((voice.end for voice in self.live if voice.end > self.time), default=max(self.time, 0))
 
     def _interpret(self, columns: list[tuple[int, str]]) -> None:
-        metres = Counter(token for _, token in columns if token.startswith("*M"))
+        metres = Counter(token for _, token in columns if token.startswith("*M") and not token.startswith("*MM"))
         labels = [token for _, token in columns if token.startswith("*>")]
         for token in [*(metre for metre, _ in metres.most_common(1)), *labels[:1]]:
             self.layout.add(token)

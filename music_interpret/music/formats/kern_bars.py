@@ -1,21 +1,22 @@
 """Barlines, metres and sections of a Humdrum piece.
 
-A barline is "=12:|!|:": the number of the bar that begins, and its look; a colon before the lines ends a repeated section,
-one behind them begins one. `*>A` begins the section A and `*>[A,A,B]` lists the sections as they are played; a section A1
-beside a section A, or a "1st ending", is played in that pass. Labelled lists (`*>norep[A,B]`) are other versions.
-`*M3/4` is a metre, in which a 0 below is a breve, and 3%2 two thirds of a whole note.
+A barline is "=12:|!|:": the number of the bar that begins, and its look; a colon before the lines ends a repeated
+section, one behind them begins one. `*>A` begins the section A and `*>[A,A,B]` lists the sections as they are played; a
+section A1 where there is a section A, or a "1st ending", is played in that pass. Labelled lists (`*>norep[A,B]`) are
+other versions. `*M3/4` is a metre, in which a 0 below is a breve, and 3%2 two thirds of a whole note.
 
 Source: Humdrum Reference Manual, "barlines"; Humdrum User Guide, chapter 20.
 """
 
+import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from music_interpret.music.formats.written import Bar
 
 BARLINE = re.compile(r"=+(\d{1,6})?[a-z]?(.*)")
-METRE = re.compile(r"\*M(\d+/\d+(?:%\d+)?(?:\+\d+/\d+)*|\d+(?:\+\d+)+/\d+)$")
+METRE = re.compile(r"\*M(N/N(?:%N)?(?:\+N/N)*|N(?:\+N)+/N)$".replace("N", r"\d{1,3}"))
 SECTIONS = re.compile(r"\*> *\[([^\]]*)\]")
 LABEL = re.compile(r"\*> *([^>\[\]]*[^>\[\] ]) *$")
 ENDING = re.compile(r"(.*?)([1-9])(?:(?:st|nd|rd|th)\W+ending)?$", re.IGNORECASE)
@@ -127,11 +128,11 @@ def _metre(token: str) -> tuple[int, int] | None:
     above, below = found[1].rsplit("/", 1)
     if "/" not in above and "%" not in below and set(below) != {"0"}:
         return sum(map(int, above.split("+"))), int(below)
-    terms = [term for term in found[1].split("+")]
-    whole_notes = sum((_whole_notes(*term.split("/")) for term in terms), Fraction(0))
-    denominator = max([whole_notes.denominator, *(int(term.split("/")[1].split("%")[0]) for term in terms if "%" not in term)])
-    numerator = whole_notes * denominator
-    return (int(numerator), denominator) if numerator.denominator == 1 and denominator & (denominator - 1) == 0 else None
+    terms = [term.split("/") for term in found[1].split("+")]
+    whole_notes = sum((_whole_notes(count, unit) for count, unit in terms), Fraction(0))
+    denominator = math.lcm(whole_notes.denominator, *(int(unit) for _, unit in terms if unit.strip("0").isdecimal()))
+    power_of_two = denominator & (denominator - 1) == 0
+    return (int(whole_notes * denominator), denominator) if power_of_two and whole_notes else None
 
 
 def _whole_notes(count: str, unit: str) -> Fraction:
@@ -144,7 +145,5 @@ def _whole_notes(count: str, unit: str) -> Fraction:
 def _first_numbered(bars: list[Bar]) -> list[Bar]:
     """Bars of which the first, if it has no barline of its own, has the number before the second's."""
     if len(bars) > 1 and bars[0].number is None and bars[1].number:
-        first = bars[0]
-        fields = {name: getattr(first, name) for name in Bar.__slots__}
-        return [Bar(**fields | {"number": bars[1].number - 1}), *bars[1:]]
+        bars[0] = replace(bars[0], number=bars[1].number - 1)
     return bars

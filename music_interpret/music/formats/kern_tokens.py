@@ -1,10 +1,12 @@
 """What a token of a kern spine says: notes, rests and their lengths.
 
-Source: Humdrum Reference Manual, `**kern` and `**recip`: "16.ff#" is a dotted sixteenth note F♯5, in any order of its
-signs. A length is the reciprocal of a whole note, 0 a breve, 00 a long, 000 a maxima, 3%2 two thirds of a whole note, and
-a dot adds half. `q` marks a grace note, `Q` a groupetto, both of which take no time; `P` an appoggiatura, which takes its
-own. `R` is an unpitched note. Pitches are sounding ones, with their accidental whatever the key (`*ITr` says only how to
-write them). Invisible notes (`y`) and small ones (`*cue`) sound.
+"16.ff#" is a dotted sixteenth note F♯5, in any order of its signs. A length is the reciprocal of a whole note, 0 is a
+breve, 00 a long, 000 a maxima, 3%2 two thirds of a whole note, and a dot adds half. `q` marks a grace note and `Q` a
+groupetto, which take no time, `P` an appoggiatura, which takes its own, and `R` an unpitched note. Pitches are sounding
+ones, with their accidental whatever the key (`*ITr` says only how to write them). Invisible notes (`y`) and small ones
+(`*cue`) sound.
+
+Source: Humdrum Reference Manual, 1995, `**kern` and `**recip`; Humdrum User Guide, chapters 2 and 6.
 """
 
 import re
@@ -17,7 +19,7 @@ PITCH = re.compile(r"(([a-gA-G])\2*)(#+|-+)?")
 LENGTH = re.compile(r"(\d{1,9})(?:%(\d{1,9}))?")
 SEMITONES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 FIFTHS = {letter: fifths - 1 for fifths, letter in enumerate("fcgdaeb")}
-GRACE_NOTES, UNPITCHED = "grace notes", "percussion"
+GRACE_NOTES, UNPITCHED, SECOND_PITCH = "grace notes", "percussion", "second pitches of a note (misspelt)"
 
 
 class Head(NamedTuple):
@@ -27,8 +29,6 @@ class Head(NamedTuple):
     """MIDI note number."""
     spelling: int
     """On the line of fifths."""
-    quarters: Fraction
-    """Length."""
     tied_on: bool
     tied_back: bool
 
@@ -40,54 +40,60 @@ class Token(NamedTuple):
     left_out: list[str]
     """Kinds of its other note heads."""
     quarters: Fraction | None
-    """Until the next token of its path; None if it takes no time."""
+    """Its length, to the next token of its path; None if it takes no time."""
 
 
 def parse(token: str) -> Token:
-    """What a token says; a note of a chord without a length has that of the note before it."""
-    heads: list[Head] = []
+    """What a token says.
+
+    All notes of a chord have the length of its first, as the standard demands that they be equal. Of a misspelt note
+    ("16ddd-g") the first pitch counts, as for Humdrum's own tools.
+    """
+    pitches: list[tuple[str, tuple[str, str, str]]] = []
     left_out: list[str] = []
-    length = total = None
+    quarters = None
     grace = False
     for part in token.split():
         written = LENGTH.search(part)
         if "q" in part or "Q" in part:
             grace = True
         elif written:
-            grace, length = False, _quarters(written, part)
-            total = total or length
-        pitches = PITCH.findall(part)
-        if not pitches or "r" in part:
-            continue
-        if len(pitches) > 1:
-            raise BrokenScore(f'"{token}" has a note with {len(pitches)} pitches; expected one')
-        if grace or "R" in part:
+            grace = False
+            quarters = quarters or _quarters(written, part)
+        found = [] if "r" in part else PITCH.findall(part)
+        left_out += [SECOND_PITCH] * (len(found) - 1)
+        if found and (grace or "R" in part):
             left_out.append(GRACE_NOTES if grace else UNPITCHED)
-        elif length is None:
-            raise BrokenScore(f'"{token}" is a note without a length; expected a number, as in "4c"')
-        else:
-            heads.append(_head(part, *pitches[0], length))
-    return Token(heads, left_out, total)
+        elif found:
+            pitches.append((part, found[0]))
+    if pitches and quarters is None:
+        raise BrokenScore(f'"{token[:40]}" is a note without a length; expected a number, as in "4c"')
+    return Token([_head(part, pitch) for part, pitch in pitches], left_out, quarters)
 
 
 def count_notes(lines: list[str]) -> int | None:
     """Note heads in the lines of a piece, counted by their letters; None if other spines have tokens like them.
 
-    Of the letters that kern uses, a … g and A … G are pitches only, and rests have an r. Where spines of other kinds stand
-    beside, only fields that start as kern does, with a length or a q, are counted.
+    Of the letters that kern uses, a … g and A … G are pitches only, and rests have an r. Where spines of other kinds
+    stand alongside, only fields that start as kern does are counted.
     """
     kinds = {kind for line in lines if line.startswith("**") for kind in line.split("\t")}
     if not kinds <= UNLIKE_KERN:
         return None
     body = "\n".join(line for line in lines if line and line[0] not in "!*=")
-    if kinds == {"**kern"}:
-        return len(NOTE.findall(body))
-    return sum(len(NOTE.findall(field)) for field in KERN_FIELD.findall(body))
+    if kinds != {"**kern"}:
+        body = "\n".join(found[0] for found in KERN_FIELD.finditer(body))
+    return sum(1 for _ in LETTERS.finditer(RESTS.sub("", body)))
 
 
 UNLIKE_KERN = frozenset(("**kern", "**dynam", "**dyn", "**text", "**silbe", "**fing", "**lyrics", "**mxhm"))
-NOTE = re.compile(r"(?<![^\t\n ])(?=[^\t\n r]*[a-gA-G])[^\t\n r]+(?![^\t\n ])")
-KERN_FIELD = re.compile(r"(?<![^\t\n])[^a-zA-Z\d\t\n]*[\dq][^\t\n]*")
+LETTERS = re.compile(r"([a-gA-G])\1*")
+RESTS = re.compile(r"(?<![^\t\n ])[^\t\n r]*r[^\t\n ]*")
+# Signs that are no pitch, then a length, a pitch and a length or q, or a q and either: not "qui", "aqua" or "2. Und".
+KERN_FIELD = re.compile(
+    r"(?<![^\t\n])(?!\d+\.* )[^a-gA-GqQr\d\t\n ]*+"
+    r"(?:\d|([a-gA-G])\1*+n?[^a-z\d\t\n ]*+(?:\d|q+(?![a-z]))|q+[\da-gA-G])[^\t\n]*"
+)
 
 
 def _quarters(written: re.Match[str], part: str) -> Fraction:
@@ -99,7 +105,8 @@ def _quarters(written: re.Match[str], part: str) -> Fraction:
     return length * (2 - Fraction(1, 2**dots))
 
 
-def _head(part: str, letters: str, letter: str, accidental: str, quarters: Fraction) -> Head:
+def _head(part: str, pitch_name: tuple[str, str, str]) -> Head:
+    letters, letter, accidental = pitch_name
     octave = 4 + len(letters) - 1 if letter.islower() else 4 - len(letters)
     alter = accidental.count("#") - accidental.count("-")
     name = letter.lower()
@@ -107,4 +114,4 @@ def _head(part: str, letters: str, letter: str, accidental: str, quarters: Fract
     if not 0 <= pitch <= 127 or abs(alter) > 4:
         raise BrokenScore(f'"{part}" is beyond the pitches of MIDI; expected C-1 to G9')
     tied_on, tied_back = "[" in part or "_" in part, "]" in part or "_" in part
-    return Head(pitch, FIFTHS[name] + 7 * alter, quarters, tied_on, tied_back)
+    return Head(pitch, FIFTHS[name] + 7 * alter, tied_on, tied_back)
