@@ -474,7 +474,7 @@ def test_measures_that_do_not_control(tmp_path: Path) -> None:
         note("C3", 2),
         free + note("D3", 2) + "</measure>",
         free + note("E3", 2) + "</measure>",
-        '<measure number="3">' + note("F3", 2) + "</measure>",
+        third + note("F3", 2) + "</measure>",
     )
     score = read(document(three, two), tmp_path)
     assert [(a, p) for a, p, _ in heads(score)] == [
