@@ -1,7 +1,7 @@
 """The measures of all parts that begin together, and so when they begin.
 
-Each is as long as what its fullest part has in it, whatever its metre; but where parts disagree, rests count only as far
-as the metre goes.
+Each is as long as what its fullest part has in it, whatever its metre; but where parts disagree, rests count only as
+far as the metre goes.
 """
 
 from collections import Counter
