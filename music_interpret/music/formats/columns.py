@@ -1,6 +1,7 @@
 """The measures of all parts that begin together, and so when they begin.
 
-Each is as long as what its fullest part has in it, whatever its metre.
+Each is as long as what its fullest part has in it, whatever its metre; but where parts disagree, rests count only as
+far as the metre goes.
 """
 
 from collections import Counter
@@ -76,9 +77,12 @@ def _metres(together: list[list[Measure | None]], weights: list[int]) -> list[tu
 
 
 def _length(measures: list[Measure], metre: tuple[int, int] | None, ticks: int) -> int:
-    length = max((m.length for m in measures), default=0) or max((m.rest_length for m in measures), default=0)
+    lengths = {m.length for m in measures if m.length}
+    length = max(lengths, default=0) or max((m.rest_length for m in measures), default=0)
     if metre:
         whole = round(metre[0] * 4 * ticks / metre[1])
+        if len(lengths) > 1 and length > whole:  # some part has a rest too many
+            length = max([whole, *(head.end for m in measures for head in m.heads)])
         if not length or abs(length - whole) < SLACK_QUARTERS * ticks:
             return whole
     return length

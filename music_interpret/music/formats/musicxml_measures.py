@@ -86,7 +86,7 @@ class PartReader:
         onset, measure = self._chord_onset, self._measure
         end = onset + length
         if "rest" in parts:
-            if parts["rest"].get("measure") == "yes" or (length == 0 and "type" not in parts):
+            if parts["rest"].get("measure") == "yes" or not length:
                 measure.rest_length = max(measure.rest_length, end)
                 return
             if onset == 0 and note.findtext("type") == "whole":
@@ -232,9 +232,10 @@ def _written_signs(direction: Element, at: int) -> list[Sign]:
 
 def _ties(note: Element, parts: dict[str, Element]) -> tuple[bool, bool]:
     """Whether a tie leads from a note, and whether one leads to it."""
-    types = {tie.get("type") for tie in note.iterfind("tie")} if "tie" in parts else set()
+    types = {tie.get("type") for tie in note.findall("tie")} if "tie" in parts else set()
     if "notations" in parts:
-        types.update(tied.get("type") for tied in note.iterfind("notations/tied"))
+        for notations in note.findall("notations"):
+            types.update(tied.get("type") for tied in notations.findall("tied"))
     return "start" in types or "continue" in types, "stop" in types or "continue" in types
 
 

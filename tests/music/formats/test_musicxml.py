@@ -140,6 +140,17 @@ def test_bars_where_all_rest(tmp_path: Path) -> None:
     ]
 
 
+def test_a_rest_too_many(tmp_path: Path) -> None:
+    """It does not lengthen the bar of the other parts; where all agree, the bar is longer than its metre."""
+    right = part(note("C4", 4), note("D4", 4))
+    wrong = part(note("E4", 4) + note("<rest/>", 4), note("F4", 4))
+    score = read(document(right, wrong), tmp_path)
+    assert heads(score) == [(0, 60, 4), (0, 64, 4), (4, 62, 4), (4, 65, 4)]
+    assert heads(read(document(wrong, wrong), tmp_path))[2:] == [(8, 65, 4), (8, 65, 4)]
+    rests = part(note("<rest/>", 4) * 2, note("F4", 4))
+    assert heads(read(document(rests, right), tmp_path)) == [(0, 60, 4), (4, 62, 4), (4, 65, 4)]
+
+
 def test_rounded_tuplets_do_not_shift_the_bars_after_them(tmp_path: Path) -> None:
     seven = "".join(note("C4", n) for n in (68, 68, 69, 68, 69, 68, 68))
     score = read(document(part(seven + note("D4", 1440), note("E4", 1920), divisions="480")), tmp_path)
@@ -467,14 +478,13 @@ def test_parts_that_differ_in_metre(tmp_path: Path) -> None:
 def test_measures_that_do_not_control(tmp_path: Path) -> None:
     """Don Giovanni's ball: 2/4 against 3/4, whose barlines meet after six quarters."""
     free = '<measure number="X1" non-controlling="yes">'
-    three = part(
-        note("C4", 3), free + note("D4", 3) + "</measure>", '<measure number="3">' + note("E4", 3) + "</measure>"
-    )
+    third = '<measure number="3">'
+    three = part(note("C4", 3), free + note("D4", 3) + "</measure>", third + note("E4", 3) + "</measure>")
     two = part(
         note("C3", 2),
         free + note("D3", 2) + "</measure>",
         free + note("E3", 2) + "</measure>",
-        '<measure number="3">' + note("F3", 2) + "</measure>",
+        third + note("F3", 2) + "</measure>",
     )
     score = read(document(three, two), tmp_path)
     assert [(a, p) for a, p, _ in heads(score)] == [
