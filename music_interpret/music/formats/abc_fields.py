@@ -24,7 +24,7 @@ MOST_PARTS, MOST_EXPANSION = 1000, 1_000_000
 
 METRE = re.compile(r"\(?\s*(\d+(?:\s*\+\s*\d+)*)\s*\)?\s*/\s*(\d+)")
 UNIT = re.compile(r"(\d+)(?:\s*/\s*(\d+))?\s*(?![\d/])")
-TONIC = re.compile(r"([A-G])\s*([#b♯♭]?)(?:\s*(?:([mM](?![a-zA-Z]))|([a-zA-Z]{3,})(?![a-zA-Z]*=)))?")
+TONIC = re.compile(r"([A-G])([#b♯♭]?)(?:\s*(?:([mM](?![a-zA-Z]))|([a-zA-Z]{3,})))?")
 SMALL_TONIC = re.compile(r"[a-g][#b]?(m|(min|maj|mix|dor|aeo|phr|lyd|ion|loc)[a-z]*)?(?=\s|$)", re.IGNORECASE)
 SIGNATURE_MARK = re.compile(r"(\^\^|\^|__|_|=)\s*([A-Ga-g])(?![a-zA-Z])")
 PARAMETER = re.compile(r"([A-Za-z][\w:-]*)\s*=\s*(\"[^\"]*\"?|'[^']*'?|[^\s\"']+)|(\"[^\"]*\"?)|([^\s\"]+)")
