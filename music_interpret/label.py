@@ -5,10 +5,7 @@ of each is the best rule of one to three atoms that test songs support (`feature
 through the same code (`features/control_firings.py`).
 """
 
-<<<<<<< HEAD
 import sys
-from collections.abc import Sequence
-=======
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
