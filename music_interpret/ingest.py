@@ -144,7 +144,7 @@ def _keep(config: IngestConfig, score: ScoreFile, answer: Answer, folder: Path) 
         return Outcome(score.shown, broken={score.shown: answer.broken})
     if len(os.fsencode(Path(score.name).name)) > LONGEST_NAME:
         return Outcome(score.shown, broken={score.shown: f"its name is longer than {LONGEST_NAME} bytes"})
-    lost = {each.index: each for each in answer.lost}
+    lost = {each.number for each in answer.lost}
     outcome = Outcome(
         score.shown,
         songs={},

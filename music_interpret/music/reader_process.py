@@ -54,8 +54,8 @@ Fault = Literal["broken", "damaged", "slow", "memory", "crashed"]
 class LostWork(NamedTuple):
     """A work that could not be read, of a file with others."""
 
-    index: int
-    """Which of the file's works it is."""
+    number: int
+    """Which of the file's works it is, from 0."""
     title: str
     """As the file calls it."""
     reason: str

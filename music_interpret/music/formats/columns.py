@@ -77,6 +77,8 @@ def _metres(together: list[list[Measure | None]], weights: list[int]) -> list[tu
 
 
 def _length(measures: list[Measure], metre: tuple[int, int] | None, ticks: int) -> int:
+    if any(m.implicit for m in measures):  # an upbeat, or a bar that is divided: parts that only rest may be filled up
+        measures = [m for m in measures if m.heads] or measures
     lengths = {m.length for m in measures if m.length}
     length = max(lengths, default=0) or max((m.rest_length for m in measures), default=0)
     if metre:
