@@ -73,7 +73,7 @@ class _Voice:
     """Number of it; -1 if it has not been heard yet."""
     silent: bool = False
     """Whether it is an alternative to what is played."""
-    graced: int = -1
+    graced: int | None = None
     """When it last had a grace note in a record of others' notes: its own note, in the next record, begins then too."""
 
 
