@@ -157,7 +157,7 @@ def _pair(hashes: _Values, pairs: _Values, left_out: np.ndarray) -> None:
 
 
 def _candidates(part: np.ndarray) -> np.ndarray:
-    """The pairs among sorted ones that have enough hashes in common, uint64: first song's number << 32 | second's << 1."""
+    """The pairs that have enough hashes in common, of those that `_pair` added, with the lowest bit 0."""
     pairs, first, count = np.unique(part & ~np.uint64(1), return_index=True, return_counts=True)
     common = np.add.reduceat(part & np.uint64(1), first) if len(part) else count
     return pairs[(count - common.astype(np.int64) >= LEAST_RARE) | (count >= LEAST_COMMON)]

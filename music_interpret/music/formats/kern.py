@@ -185,7 +185,7 @@ class _Reading:
         for voice, token in columns:
             self.left_out.update(token.left_out)
             if token.length:
-                voice.end, voice.fresh = self.time + token.length, False
+                voice.end, voice.fresh, voice.graced = self.time + token.length, False, None
             elif timed:
                 voice.graced = self.time
             if token.heads and voice.silent:
