@@ -75,10 +75,13 @@ class Tie(NamedTuple):
 
     row: list[int]
     """Of its first note."""
-    place: int
-    """As in `Head`."""
-    tick: int | None
+    tick: int | None = None
     """Where the second note begins, if not where the first one ends."""
+
+    @property
+    def due(self) -> int:
+        """Where the second note begins."""
+        return self.row[ENDING] if self.tick is None else self.tick
 
 
 @functools.lru_cache(2**16)
@@ -126,8 +129,9 @@ class Voice:
         self._bar_starts = [0]
         self._held: dict[int, int] = {}
         """Alterations that accidentals of this bar set, by letter or place."""
-        self._ties: list[Tie] = []
-        self._ties_before_endings: list[Tie] = []
+        self._ties: dict[int, Tie] = {}
+        """By place."""
+        self._ties_before_endings: dict[int, Tie] = {}
         self._event: tuple[int, int, list[tuple[list[int], int]]] | None = None
         """Start, length, and (row, place) of the notes of the last event, for ties and broken rhythm."""
         self._broken: tuple[int, int] | None = None
@@ -208,31 +212,28 @@ class Voice:
         if alteration is None:
             key = written.letter if self.settings.accidentals == "pitch" else written.place
             alteration = self._held.get(key, self.settings.signature[written.letter])
-            tie = self._tie_to(written.place, None) if self._ties else None
-            if tie is not None:  # the tie carries the accidental over the barline
+            tie = self._ties.get(written.place)
+            if tie is not None and tie.due == self.time:  # it carries the accidental over the barline
                 alteration = tie.row[2] - self._shift - written.pitch
         else:
             self._hold(written)
         pitch = written.pitch + alteration + self._shift
         if not 0 <= pitch <= 127:
             raise BrokenScore(f"a note has the pitch {pitch}; expected 0 to 127")
-        if tie is None and self._ties:
-            tie = self._tie_to(None, pitch)
-        if tie is not None:
-            tie.row[TIED_ON] = 1
-            self._ties.remove(tie)
+        tied_back = bool(self._ties) and self._ends_tie(pitch)
         spelling = FIFTHS[written.letter] + 7 * alteration + self._shift_fifths
-        row = [self.time, self.time + length, pitch, spelling, self.part, self.instrument, 0, int(tie is not None)]
+        row = [self.time, self.time + length, pitch, spelling, self.part, self.instrument, 0, int(tied_back)]
         self.rows.append(row)
         return row
 
-    def _tie_to(self, place: int | None, pitch: int | None) -> Tie | None:
-        """The tie that leads to a note of a place or pitch that begins now."""
-        for tie in self._ties:
-            due = tie.row[ENDING] if tie.tick is None else tie.tick
-            if due == self.time and (tie.place == place or tie.row[2] == pitch):
-                return tie
-        return None
+    def _ends_tie(self, pitch: int) -> bool:
+        """Whether a tie leads to a note of a pitch that begins now, however it is spelled; mark its first note."""
+        for place, tie in self._ties.items():
+            if tie.due == self.time and tie.row[2] == pitch:
+                tie.row[TIED_ON] = 1
+                del self._ties[place]
+                return True
+        return False
 
     def _pass(self, length: int, rows: list[tuple[list[int], int]]) -> None:
         for sign in self._signs:
@@ -247,10 +248,7 @@ class Voice:
             self._tie(self._event[2])
 
     def _tie(self, rows: list[tuple[list[int], int]]) -> None:
-        if rows:
-            start = rows[0][0][0]
-            self._ties = [tie for tie in self._ties if (tie.tick or tie.row[ENDING]) > start]
-            self._ties += [Tie(row, place, None) for row, place in rows]
+        self._ties.update((place, Tie(row)) for row, place in rows)
 
     def broken_rhythm(self, mark: str) -> None:
         """`>`: the last event is dotted, the next one halved; `<` the other way; more of them dot doubly, … (§4.4)."""
@@ -291,6 +289,7 @@ class Voice:
         self.barlines.line(self.time, dots_before, dots_after, ends_section)
         if self._bar_starts[-1] < self.time:
             self._bar_starts.append(self.time)
+        self._ties = {place: tie for place, tie in self._ties.items() if tie.due >= self.time}
 
     def overlay(self, bars: int) -> None:
         """`&`: back to the barline before, or the one before that, … (§7.4)."""
@@ -305,9 +304,9 @@ class Voice:
         """A variant ending begins: ties into the first one lead into the others, too."""
         self.barlines.ending(self.time, passes)
         if 1 in passes:
-            self._ties_before_endings = [tie for tie in self._ties if (tie.tick or tie.row[ENDING]) == self.time]
+            self._ties_before_endings = {place: tie for place, tie in self._ties.items() if tie.due == self.time}
         else:
-            self._ties = [Tie(tie.row, tie.place, self.time) for tie in self._ties_before_endings]
+            self._ties = {place: Tie(tie.row, self.time) for place, tie in self._ties_before_endings.items()}
 
     def decorate(self, text: str) -> None:
         """A decoration or annotation, which may be a segno, a coda, …."""
