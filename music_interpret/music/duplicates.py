@@ -145,7 +145,7 @@ def _pair(hashes: _Values, pairs: _Values, left_out: np.ndarray) -> None:
     are paired with the `RARE` next ones.
     """
     for part in hashes.parts():
-        part = part[~np.isin((part & _LOWER).astype(np.int32), left_out)]
+        part = np.unique(part[~np.isin((part & _LOWER).astype(np.int32), left_out)])
         shingle, song = part & ~_LOWER, part & _LOWER
         _, size = np.unique(shingle, return_counts=True)
         common = np.repeat(size > RARE, size).astype(np.uint64)
