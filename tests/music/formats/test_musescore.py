@@ -129,6 +129,21 @@ def test_bars(tmp_path: Path) -> None:
     assert [(i.name, i.program) for i in score.instruments] == [("Klavier", 0)]
 
 
+def test_a_rest_of_several_measures_is_shown_beside_them(tmp_path: Path) -> None:
+    rest = "<Rest><durationType>measure</durationType><duration>{}</duration></Rest>"
+    shown = f'<Measure len="8/4"><multiMeasureRest>2</multiMeasureRest><voice>{rest.format("8/4")}</voice></Measure>'
+    score = read(document([FOUR + c("whole"), shown, rest.format("4/4"), rest.format("4/4"), c("whole")]), tmp_path)
+    assert heads(score) == [(0, 60, 4), (12, 60, 4)]
+    assert [bar.number for bar in score.bars] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(("more", "number"), [("", 1), ("<startWithMeasureOne>0</startWithMeasureOne>", 2)])
+def test_sections_number_their_bars(more: str, number: int, tmp_path: Path) -> None:
+    section = f"<LayoutBreak><subtype>section</subtype>{more}</LayoutBreak>"
+    first = f"<Measure>{section}<voice>{FOUR}{c('whole')}</voice></Measure>"
+    assert [bar.number for bar in read(document([first, c("whole")]), tmp_path).bars] == [1, number]
+
+
 def test_brackets(tmp_path: Path) -> None:
     start = '<Spanner type="Volta"><Volta><endings>{}</endings></Volta><next/></Spanner>'
     stop = '<Spanner type="Volta"><prev/></Spanner>'
