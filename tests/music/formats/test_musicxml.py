@@ -375,9 +375,10 @@ def test_bar_numbers(tmp_path: Path) -> None:
         ('"3a"', 4),
         ('"4" implicit="yes"', 4),
         ('"X"', 4),
+        ('"0" implicit="yes"', 1),
     ]
     measures = [f"<measure number={number}>{note('C4', length)}</measure>" for number, length in numbered]
-    assert [bar.number for bar in bars(measures, tmp_path)] == [0, 1, 2, None, 3, 3, None, None]
+    assert [bar.number for bar in bars(measures, tmp_path)] == [0, 1, 2, None, 3, 3, None, None, 0]
     without = measures[0].replace('"0"', '"X1"')
     assert [bar.number for bar in bars([without, *measures[1:]], tmp_path)][:2] == [0, 1]
 
