@@ -6,6 +6,7 @@ their rows are on disk, so a killed run goes on where it was and ends with the s
 """
 
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +28,7 @@ from music_interpret.models.families.find import Loader, load_model
 from music_interpret.models.loaded import LoadedModel
 from music_interpret.models.site import Site, chosen_sites
 from music_interpret.music.dataset import Dataset, open_dataset
+from music_interpret.music.duplicate_groups import read_groups, separated
 
 TRIM_EVERY = 16
 """Batches between two returns of free memory; at this number their cost is lost in the noise."""
@@ -77,6 +79,8 @@ def extract(config: ExtractionConfig) -> Path:
     pick_device(config.device)
     sites = chosen_sites(config.layers, config.sites)
     dataset = open_dataset(paths.dataset_folder(config.dataset_name))
+    if apart := separated(read_groups(dataset.folder), dataset.names, dataset.splits):
+        print(f"warning: {dataset.folder}: {apart}", file=sys.stderr)
     loader = Loader.of(config.loader) if config.loader else None
     model_folder = paths.model_folder(config.dataset_name, config.data_repr)
     model = load_model(model_folder, dataset.folder / "notes", loader)

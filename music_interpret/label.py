@@ -5,7 +5,7 @@ of each is the best rule of one to three atoms that test songs support (`feature
 through the same code (`features/control_firings.py`).
 """
 
-from collections.abc import Sequence
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,15 @@ from music_interpret.features.firings import Firings
 from music_interpret.features.index import FeatureIndex
 from music_interpret.features.label_tables import write_labels
 from music_interpret.features.labelling import Corpus, Labelled, label_latents
-from music_interpret.features.sequences import sequences_of
+from music_interpret.features.sequences import dataset_folder_of, sequences_of
 from music_interpret.features.truth import scored_columns
 from music_interpret.models.device import DeviceName
+from music_interpret.music.annotations import Annotations
 from music_interpret.music.concepts.concept import Concept
-from music_interpret.music.concepts.expert import expert_concepts
+from music_interpret.music.concepts.expert import COLUMNS, expert_concepts
 from music_interpret.music.concepts.own import load_concepts
 from music_interpret.music.dataset import SPLITS
+from music_interpret.music.duplicate_groups import read_groups, separated
 from music_interpret.reinitialised import train_reinitialised
 from music_interpret.runs.run import Run, open_run
 from music_interpret.tokens.concept_table import concept_table
@@ -80,23 +82,34 @@ def label(config: LabelConfig) -> Path:
     for split in SPLITS:
         if not len(subject.activations.songs.spans(split)):
             raise InputError(f"{subject.activations.folder} has no {split} songs; labels need train, valid and test")
-    corpus = open_corpus(subject, config)
+    _warn_of_duplicates(subject)
+    annotations = _annotations(subject, config)
+    corpus = open_corpus(subject, config, annotations)
     with files.locked(subject.folder, "this run"):
         labelled = label_latents(_all_firings(index), corpus, what=TITLES[SAE], seed=config.seed)
         summaries = {SAE: labelled.summary} | _control_summaries(subject, corpus, config, _l0(index))
-        folder = write_labels(subject.folder, labelled, _meta(subject, corpus, config, summaries))
+        folder = write_labels(subject.folder, labelled, _meta(subject, corpus, config, annotations, summaries))
     print(table(subject, summaries))
     print(f"label: {_summary(labelled)} → {folder}")
     return folder
 
 
-def open_corpus(subject: Run, config: LabelConfig) -> Corpus:
-    """The run's songs with the values of all concepts."""
+def _warn_of_duplicates(subject: Run) -> None:
+    songs, folder = subject.activations.songs, dataset_folder_of(subject.activations)
+    if folder and (apart := separated(read_groups(folder), songs.names, songs.splits.tolist())):
+        print(f"warning: {folder}: {apart}", file=sys.stderr)
+
+
+def open_corpus(subject: Run, config: LabelConfig, annotations: Annotations | None = None) -> Corpus:
+    """The run's songs with the values of all concepts, those of experts' annotations too."""
     activations, songs = subject.activations, subject.activations.songs
     sequences = sequences_of(activations)
-    concepts = _concepts(config, sequences.scheme, songs.names)
+    concepts = _concepts(config, sequences.scheme, annotations)
     with tqdm(total=activations.n_tokens, desc="concepts", unit="token", unit_scale=True, leave=False) as bar:
         values = concept_table(concepts, sequences, progress=bar.update)
+    if annotations is not None:
+        annotations.check()
+        print(annotations.report())
     spans: dict[str, np.ndarray] = {split: songs.spans(split) for split in SPLITS}
     fitting = np.concatenate([spans["train"], spans["valid"]])
     columns = scored_columns(values, fitting, sequences.first_token)
@@ -105,10 +118,16 @@ def open_corpus(subject: Run, config: LabelConfig) -> Corpus:
     return Corpus(values, columns, spans, sequences.first_token)
 
 
-def _concepts(config: LabelConfig, scheme: TokenScheme, names: Sequence[str]) -> list[Concept]:
+def _annotations(subject: Run, config: LabelConfig) -> Annotations | None:
+    if config.annotations is None:
+        return None
+    return Annotations.read(Path(config.annotations), subject.activations.songs.names, COLUMNS)
+
+
+def _concepts(config: LabelConfig, scheme: TokenScheme, annotations: Annotations | None) -> list[Concept]:
     found = list(library(scheme))
-    if config.annotations is not None:
-        found += expert_concepts(Path(config.annotations), names)
+    if annotations is not None:
+        found += expert_concepts(annotations)
     if config.concepts is not None:
         found += load_concepts(Path(config.concepts), {concept.name for concept in found})
     return found
@@ -149,7 +168,9 @@ def _spread(spans: np.ndarray, song_first: np.ndarray) -> np.ndarray:
     return np.stack([song_first[songs], song_first[songs + 1]], axis=1)
 
 
-def _meta(subject: Run, corpus: Corpus, config: LabelConfig, summaries: dict[str, Any]) -> dict[str, Any]:
+def _meta(
+    subject: Run, corpus: Corpus, config: LabelConfig, annotations: Annotations | None, summaries: dict[str, Any]
+) -> dict[str, Any]:
     """The content of labels.json."""
     return {
         "music_interpret": __version__,
@@ -163,6 +184,7 @@ def _meta(subject: Run, corpus: Corpus, config: LabelConfig, summaries: dict[str
             {key: getattr(concept, key) for key in ("name", "group", "leakage", "definition", "reference", "values")}
             for concept in corpus.table.concepts
         ],
+        "annotations": annotations.as_dicts() if annotations is not None else [],
         "summaries": summaries,
     }
 

@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ import psutil
 import pytest
 from conftest import start
 
+from music_interpret import files
 from music_interpret.errors import InputError
 from music_interpret.ingest import IngestConfig, ingest
 from music_interpret.music import reader_process
@@ -59,12 +62,21 @@ def test_a_folder_of_all_formats(home: Path, source: Path, capfd: pytest.Capture
     folder = home / "data" / "base" / "all"
     names = ["book-0", "duet", "sub/random_1024", "sub/random_480", "tune"]
     assert report.folder == folder
-    assert (report.written, report.too_short, report.monophonic) == (5, 2, 0)  # book-1 and drums_only
+    assert (report.written, report.monophonic, report.miscounted) == (5, [], {})
+    assert report.too_short == {"book-1": 6}
+    assert report.silent == {"sub/drums_only": {"drums": 1}}
     assert report.broken == {"sub/not_midi.mid": "not a MIDI file (it does not start with MThd)"} | {
         "sub/truncated.mid": TRUNCATED
     }
-    files = [*(f"notes/{name}.npy" for name in names), "notes/encoding.json", "names.txt", "metres.json", "ingest.json"]
-    assert sorted(tree(folder)) == sorted(files)
+    expected = ["notes/encoding.json", "names.txt", "metres.json", "duplicates.csv", "ingest.json", ".lock"]
+    expected += [f"notes/{name}.npy" for name in names]
+    expected += [f"spellings/{name}.npy" for name in ("book-0", "duet", "tune")]  # MIDI has none
+    assert sorted(tree(folder)) == sorted(expected)
+    for name in ("book-0", "duet", "tune"):
+        spellings = np.load(folder / "spellings" / f"{name}.npy")
+        pitches = np.load(folder / "notes" / f"{name}.npy")[:, 2]
+        assert spellings.dtype == np.int8
+        np.testing.assert_array_equal(7 * spellings.astype(int) % 12, pitches % 12)
     assert read_metres(folder) == {"book-0": [[0, 4, 4]], "duet": [[0, 2, 4]], "tune": [[0, 2, 4]]}  # MIDI says none
     dataset = open_dataset(folder)
     assert dataset.names == names
@@ -72,8 +84,9 @@ def test_a_folder_of_all_formats(home: Path, source: Path, capfd: pytest.Capture
     np.testing.assert_array_equal(dataset.notes("tune"), read_works(source / "tune.musicxml", 12)[0].notes)
     out, err = capfd.readouterr()
     assert out.splitlines()[-1] == (
-        f"ingest: 5 songs, {report.notes:,} notes → {folder}/notes (2 too short, 2 broken: first sub/not_midi.mid: "
-        "not a MIDI file (it does not start with MThd))"
+        f"ingest: 5 songs, {report.notes:,} notes → {folder}/notes (1 too short: book-1 (6 notes), 1 without notes to "
+        "keep: sub/drums_only holds only drums (1 note), 2 broken: first sub/not_midi.mid: not a MIDI file (it does "
+        "not start with MThd))"
     )
     assert f"ingest: skipped sub/truncated.mid: {TRUNCATED}" in err
     assert "file/s" in err
@@ -134,7 +147,7 @@ def test_limit_takes_the_first_songs_whatever_comes_first(home: Path, source: Pa
 def test_polyphonic_leaves_melodies_out(home: Path, source: Path) -> None:
     report = ingest(IngestConfig(source=str(source), dataset_name="poly", min_notes=7, polyphonic=True))
     assert "book-0" not in open_dataset(report.folder).names
-    assert report.monophonic == 1
+    assert report.monophonic == ["book-0"]
 
 
 def test_one_file(home: Path) -> None:
@@ -149,7 +162,8 @@ def test_no_song_came_through_is_one_line_and_exit_2(tmp_path: Path) -> None:
     run = subprocess.run(command("scores", "none"), cwd=tmp_path, env=environment(), capture_output=True, text=True)
     assert run.returncode == 2
     assert run.stderr.splitlines()[-1] == (
-        f"error: no song of scores came through: 1 too short, 1 broken: truncated.mid: {TRUNCATED}"
+        "error: no song of scores came through: 1 without notes to keep: drums_only holds only drums (1 note), "
+        f"1 broken: truncated.mid: {TRUNCATED}"
     )
     assert "Traceback" not in run.stderr
     assert not (tmp_path / "data" / "base" / "none").exists()
@@ -199,34 +213,91 @@ def test_killed_anywhere_it_goes_on_to_the_same_bytes(tmp_path: Path, source: Pa
     assert tree(whole / "data") == tree(broken / "data")
 
 
-def test_a_journal_from_before_metres_were_kept_is_read_again(
-    home: Path, source: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    config = IngestConfig(source=str(source / "duet.krn"), dataset_name="old", min_notes=7)
-    whole = tree(ingest(config).folder)
-    (home / "data").rename(home / "finished")
-
-    def stopped(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("music_interpret.ingest._finish", stopped)
-        ingest(config)
-    journal = home / "data" / "base" / "old" / "ingest.jsonl"
-    first, *lines = journal.read_text().splitlines()
-    outcomes = [json.loads(line) for line in lines]
-    assert [[0, 2, 4]] in [song[2] for outcome in outcomes for song in outcome["songs"]]
-    old = [outcome | {"songs": [song[:2] for song in outcome["songs"]]} for outcome in outcomes]
-    journal.write_text("".join(f"{line}\n" for line in [first, *map(json.dumps, old)]))
-    assert tree(ingest(config).folder) == whole
-
-
-def test_a_data_set_from_before_metres_were_kept_is_left_alone(home: Path, source: Path) -> None:
+def test_a_data_set_of_an_earlier_version_is_not_taken_for_this_ones(home: Path, source: Path) -> None:
     config = IngestConfig(source=str(source / "duet.krn"), dataset_name="old", min_notes=7)
     report = ingest(config)
-    (report.folder / "metres.json").unlink()
+    manifest = json.loads((report.folder / "ingest.json").read_text())
+    del manifest["arguments"]["repeats"]
+    (report.folder / "ingest.json").write_text(json.dumps(manifest | {"music_interpret": "0.1.0", "too_short": 0}))
+    with pytest.raises(InputError, match=r"was made by 0\.1\.0, which read scores otherwise; .*--overwrite"):
+        ingest(config)
+    assert ingest(replace(config, overwrite=True)) == report
+
+
+def test_an_edit_that_keeps_a_files_size_is_noticed_and_a_copy_is_the_same(home: Path, source: Path) -> None:
+    config = IngestConfig(source=str(source), dataset_name="edited", min_notes=7)
+    report = ingest(config)
+    path = source / "book.abc"
+    before = path.stat()
+    os.utime(path, (before.st_mtime + 60, before.st_mtime + 60))
     assert ingest(config) == report
-    assert read_metres(report.folder) == {}
+    path.write_bytes(path.read_bytes().replace(b"A", b"B", 1))
+    os.utime(path, (before.st_mtime, before.st_mtime))
+    assert path.stat().st_size == before.st_size
+    with pytest.raises(InputError, match="the source's files changed"):
+        ingest(config)
+
+
+def test_a_second_ingest_into_a_folder_is_refused(home: Path, source: Path) -> None:
+    config = IngestConfig(source=str(source / "duet.krn"), dataset_name="busy", min_notes=7)
+    folder = home / "data" / "base" / "busy"
+    with files.locked(folder, "an ingest"), pytest.raises(InputError, match="another process is working on an ingest"):
+        ingest(config)
+    assert not (folder / "notes").exists()
+    ingest(config)
+    with files.locked(folder, "an ingest"), pytest.raises(InputError, match="another process"):
+        ingest(replace(config, overwrite=True))
+    assert open_dataset(folder).names == ["duet"]
+
+
+def test_what_was_left_out_is_said_by_song(home: Path, source: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copy(SCORES / "midi" / "drums_and_piano.mid", source)
+    shutil.copy(SCORES / "midi" / "never_closed.mid", source)
+    report = ingest(IngestConfig(source=str(source), dataset_name="some", min_notes=1))
+    drums = report.left_out["drums_and_piano"]["drums"]
+    assert drums > 0
+    assert report.miscounted == {"never_closed": [2, 1]}
+    manifest = json.loads((report.folder / "ingest.json").read_text())
+    assert manifest["left_out"]["drums_and_piano"] == {"drums": drums}
+    said = capsys.readouterr().out
+    total = sum(kinds.get("drums", 0) for kinds in report.left_out.values())
+    songs = sum("drums" in kinds for kinds in report.left_out.values())
+    assert re.search(rf"left out: .*{total} notes \(drums\) in {songs} songs.*ingest\.json", said)
+    assert "in doubt: 1 song of which not all notes were read: never_closed has 2, read 1" in said
+
+
+def test_one_bad_tune_costs_one_tune(home: Path, source: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    good = "M:4/4\nL:1/4\nK:C\nCDEF|GABc|"
+    (source / "book.abc").write_text(f"X:1\nT:One\n{good}\n\nX:2\nT:Bad\n{good}[CEG\n\nX:3\nT:Three\n{good}\n")
+    report = ingest(IngestConfig(source=str(source / "book.abc"), dataset_name="book", min_notes=1))
+    assert open_dataset(report.folder).names == ["book-0", "book-2"]
+    ((name, reason),) = report.broken.items()
+    assert name.startswith("book.abc, ") and "Bad" in name and reason
+    assert f"ingest: skipped {name}" in capfd.readouterr().err
+
+
+def test_near_duplicates_are_listed_and_share_a_split(home: Path, source: Path) -> None:
+    for i in range(20):
+        shutil.copy(SCORES / "midi" / "random_480.mid", source / f"copy{i:02d}.mid")
+    report = ingest(IngestConfig(source=str(source), dataset_name="twins", min_notes=7))
+    dataset = open_dataset(report.folder)
+    splits = {split for name, split in zip(dataset.names, dataset.splits, strict=True) if "copy" in name}
+    assert report.near_duplicates == 21
+    assert len(splits) == 1
+
+
+def test_repeats_as_they_are_played(home: Path, source: Path) -> None:
+    (source / "tune.abc").write_text("X:1\nM:4/4\nL:1/4\nK:C\nCDEF|1 GABc:|2 CCCC|\n")
+    lengths = {}
+    for repeats in ("written", "played"):
+        config = IngestConfig(
+            source=str(source / "tune.abc"), dataset_name=f"as_{repeats}", min_notes=1, repeats=repeats
+        )
+        report = ingest(config)
+        lengths[repeats] = report.notes
+        with pytest.raises(InputError, match="made with another repeats"):
+            ingest(replace(config, repeats={"written": "played", "played": "written"}[repeats]))
+    assert lengths == {"written": 12, "played": 16}
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -239,10 +310,20 @@ def test_ctrl_c_stops_at_once_and_says_that_it_goes_on(tmp_path: Path, number: i
     assert b"interrupted: the same command goes on where this one stopped" in process.stderr.read()
 
 
-STEPS = ["find_scores", "_is_finished", "mmt_encoding", "read_scores", "_keep", "_finish", "_sweep", "print"]
+STEPS = [
+    "find_scores",
+    "_state",
+    "mmt_encoding",
+    "read_scores",
+    "_keep",
+    "_finish",
+    "_sweep",
+    "find_duplicates",
+    "print",
+]
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", [*STEPS, "print"])
 def test_ctrl_c_at_any_step_says_that_it_goes_on_and_it_does(
     home: Path, source: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

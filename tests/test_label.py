@@ -8,6 +8,8 @@ import pytest
 
 from music_interpret.features.labels import SCHEMA
 from music_interpret.files import sha256
+from music_interpret.music.concepts.expert import COLUMNS
+from music_interpret.music.duplicate_groups import DUPLICATES, Duplicate, write_duplicates
 
 OWN = '''
 from music_interpret.music.concepts.concept import concept
@@ -62,6 +64,51 @@ def test_labels_of_a_run(run, command, tmp_path):
     assert one.code == 0 and f"latent {names[0]['latent']}: " in one.out and "MCC" in one.out
 
 
+def write_tables(folder, name, notes):
+    """Annotations of these notes: the numeral changes with each bar of four beats."""
+    times = notes[:, 0] + notes[:, 1] / 12
+    rows = [f"{time}\t{pitch}" for time, pitch in zip(times.tolist(), notes[:, 2].tolist(), strict=True)]
+    (folder / f"{name}.notes.tsv").write_text("\n".join(["quarterbeats\tmidi", *rows]))
+    columns = ("quarterbeats", *COLUMNS)
+    labels = [{"quarterbeats": str(beat), "numeral": "IV"[beat // 4 % 2]} for beat in range(0, notes[-1, 0] + 1, 4)]
+    rows = ["\t".join(row.get(column, "") for column in columns) for row in labels]
+    (folder / f"{name}.harmonies.tsv").write_text("\n".join(["\t".join(columns), *rows]))
+
+
+def test_annotations_are_reported_song_by_song(run, command, tmp_path):
+    folder = run.parents[3] / "data/base/sod/notes"
+    names = sorted(path.stem for path in folder.glob("*.npy"))
+    for name in names:
+        notes = np.load(folder / f"{name}.npy")
+        write_tables(tmp_path, name, notes + [0, 0, 1, 0, 0] if name == names[0] else notes)
+    outcome = command("label", "s/e", "--annotations", tmp_path, "--no-controls")
+    assert outcome.code == 0
+    lines = outcome.out.splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("annotations: "))
+    assert lines[first] == f"annotations: {len(names) - 1} of {len(names)} tables fit their songs"
+    assert f"{names[0]}.harmonies.tsv is left out" in lines[first + 2] and "left out" not in lines[first + 3]
+    meta = json.loads((run / "labels/labels.json").read_text())
+    found = {fit["song"]: fit for fit in meta["annotations"]}
+    assert sorted(found) == names and [name for name in names if found[name]["left_out"]] == [names[0]]
+    assert all(found[name]["agreeing"] > 0.99 for name in names[1:])
+    assert "expert numeral" in [concept["name"] for concept in meta["concepts"]]
+    for name in names:
+        write_tables(tmp_path, name, np.load(folder / f"{name}.npy") + [0, 0, 1, 0, 0])
+    assert "no annotation table fits" in command("label", "s/e", "--annotations", tmp_path).refused()
+
+
+def test_lists_that_separate_near_duplicates_get_a_warning(run, command):
+    folder = run.parents[3] / "data/base/sod"
+    first = "bach-bwv353_0", "bach-bwv353_9"
+    write_duplicates(folder, [Duplicate(first[0], name, first[0], 1.0, 1.0, True) for name in first])
+    outcome = command("label", "s/e", "--no-controls")
+    (line,) = (line for line in outcome.err.splitlines() if "warning" in line)
+    assert outcome.code == 0 and line.startswith(
+        f"warning: {folder}: 1 group of near-duplicates is in more than one split, first {first[0]} (train) and "
+        f"{first[1]} (test): "
+    )
+
+
 def test_bad_input(run, command, tmp_path):
     assert "no labels in" in command("features", "s/e", "--concept", "pitch").refused()
     assert "none.py" in command("label", "s/e", "--concepts", tmp_path / "none.py").refused()
@@ -75,6 +122,9 @@ def test_bad_input(run, command, tmp_path):
     metres.write_text('{"song": "4/4"}')
     assert "metres.json" in command("label", "s/e").refused()
     metres.unlink()
+    (metres.parent / DUPLICATES).write_text("song\n")
+    assert DUPLICATES in command("label", "s/e").refused()
+    (metres.parent / DUPLICATES).unlink()
     (run / "features/index.json").unlink()
     assert "music-interpret index" in command("label", "s/e").refused()
 

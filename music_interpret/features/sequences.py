@@ -1,6 +1,6 @@
 """The songs of an activation store as concepts take them: what the model read, whether whole, and in which metre."""
 
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
@@ -19,20 +19,20 @@ def sequences_of(activations: ActivationSet) -> Sequences:
     """
     first_token = np.append(activations.songs.first_token, activations.n_tokens)
     scheme = activations.scheme
+    folder = dataset_folder_of(activations)
     return Sequences(
         activations.tokens,
         first_token,
         activations.songs.names,
         scheme.complete(activations.tokens, first_token, activations.limits),
         scheme,
-        _known_metres(activations.manifest["dataset_name"]),
+        read_metres(folder) if folder else {},
     )
 
 
-def _known_metres(dataset_name: str) -> dict[str, Any]:
-    """The metres of the data set, none if it is not there any more; InputError if they are damaged."""
+def dataset_folder_of(activations: ActivationSet) -> Path | None:
+    """The data set that a store was made from; None if it is not there any more."""
     try:
-        folder = paths.dataset_folder(dataset_name)
+        return paths.dataset_folder(activations.manifest["dataset_name"])
     except InputError:
-        return {}
-    return read_metres(folder)
+        return None

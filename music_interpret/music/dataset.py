@@ -2,7 +2,7 @@
 
 Songs are those of `names.txt`, else of the split lists (`train-names.txt`, `valid-names.txt`, `test-names.txt`), else
 every note file. Where split lists exist, a song on none of them is in the train split; without them, songs are split
-80/10/10 by a stable hash of their names.
+80/10/10 by a stable hash of their names, near-duplicates (`duplicates.csv`) by that of the first name of their group.
 """
 
 import hashlib
@@ -14,10 +14,13 @@ import numpy as np
 
 from music_interpret.errors import InputError
 from music_interpret.files import read_json
+from music_interpret.music.duplicate_groups import read_groups
 from music_interpret.music.notes import read_notes
 
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
+SPELLINGS = "spellings"
+"""Folder alongside `notes/`, for songs whose source spells its notes."""
 MANIFEST, JOURNAL = "ingest.json", "ingest.jsonl"
 """Alongside notes that ingest makes: what made them, when they are all there; what is done of them, until then."""
 
@@ -66,7 +69,8 @@ def open_dataset(folder: Path) -> Dataset:
         raise InputError(f"song {twice[0]} is listed twice in {folder / 'names.txt'}")
     if split_of:
         return Dataset(folder, resolution, names, [split_of.get(name, "train") for name in names])
-    return Dataset(folder, resolution, names, [hash_split(name) for name in names])
+    groups = read_groups(folder)
+    return Dataset(folder, resolution, names, [hash_split(groups.get(name, name)) for name in names])
 
 
 def _resolution(path: Path) -> int:

@@ -1,14 +1,8 @@
-"""Annotation tables of the DCML corpora: finding them, reading them, and laying them over a song's notes.
+"""Annotation tables of the DCML corpora: finding them and reading them.
 
 Times are `quarterbeats` (as played once through, with second endings only) or `quarterbeats_all_endings` (as written,
 first endings before second ones), in quarter notes from the beginning of the first measure, an upbeat included; numbers
 like 7/2, or nothing where there is no such time.
-
-A song's first beat need not be the table's: the table may begin with rests, or the song lack an instrument. Where there
-is a `notes` table, that kind of time and that shift by whole beats are taken with which most of the song's notes
-(onset and pitch) are in it, and a table that has less than half of them is refused. Without it nothing can be checked,
-and the song's first beat is taken for the table's beginning, which is right but for scores that begin with rests.
-Tables say each measure once, so a song that plays repeats out agrees only up to the first of them.
 """
 
 import csv
@@ -19,13 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 from music_interpret.errors import InputError
+from music_interpret.music.pitches import N_PITCHES
 
 HARMONIES, NOTES = ".harmonies.tsv", ".notes.tsv"
 TIMES = ("quarterbeats_all_endings", "quarterbeats")
-EARLIER_BEATS, LATER_BEATS = 16, 64
-"""Shifts are tried around the one by which the table's first note is in the song's first beat."""
-LEAST_AGREEMENT = 0.5
-PITCHES = 128
 
 
 class Times(NamedTuple):
@@ -105,60 +96,6 @@ def read_table(path: Path, columns: Sequence[str]) -> Table:
     return table
 
 
-def placed(
-    table: Table, onset: np.ndarray, pitch: np.ndarray, resolution: int, song: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Where the table's rows are in a song.
-
-    Args:
-        table: the song's annotations.
-        onset: of the song's notes, in steps, (n_notes,), one or more.
-        pitch: MIDI note numbers, (n_notes,).
-        resolution: steps per beat.
-        song: its name, for the message.
-
-    Returns:
-        Which rows have a time, (n,), and their steps from the song's first beat, which may be negative, int64 (n,).
-
-    Raises:
-        InputError: less than half of the song's notes are in the table of notes.
-    """
-    kind, beats = next(iter(table.times)), 0
-    if table.note_times:
-        agreement, kind, beats = max(
-            (_best_shift(table, kind, onset, pitch, resolution) for kind in table.times if kind in table.note_times),
-            key=lambda found: found[0],
-        )
-        if agreement < LEAST_AGREEMENT:
-            raise InputError(
-                f"{table.path} is not of song {song!r}: {agreement:.0%} of the song's notes are in its table of notes; "
-                f"expected {LEAST_AGREEMENT:.0%} or more"
-            )
-    steps = table.times[kind].steps(resolution) - beats * resolution
-    there = np.flatnonzero(~np.isnan(steps))
-    return there, steps[there].astype(np.int64)
-
-
-def _best_shift(
-    table: Table, kind: str, onset: np.ndarray, pitch: np.ndarray, resolution: int
-) -> tuple[float, str, int]:
-    """The largest fraction of the song's notes that are in the table at one shift, the kind, and the shift in beats."""
-    steps = table.note_times[kind].steps(resolution)
-    there = ~np.isnan(steps)
-    if not there.any():
-        return 0.0, kind, 0
-    theirs = np.unique(steps[there].astype(np.int64) * PITCHES + table.pitch[there])
-    ours = onset * PITCHES + pitch
-    usual = int(theirs[0] // PITCHES // resolution)
-    best = (-1.0, kind, 0)
-    # Of shifts that agree equally well, the one nearest to the usual one.
-    for beats in sorted(range(usual - EARLIER_BEATS, usual + LATER_BEATS + 1), key=lambda beats: abs(beats - usual)):
-        moved = ours + beats * resolution * PITCHES
-        place = np.minimum(np.searchsorted(theirs, moved), len(theirs) - 1)
-        best = max(best, (float((theirs[place] == moved).mean()), kind, beats), key=lambda found: found[0])
-    return best
-
-
 def _with_notes(table: Table, path: Path) -> Table:
     rows = _read(path, ["midi"])
     n_rows = len(rows["midi"])
@@ -170,8 +107,12 @@ def _with_notes(table: Table, path: Path) -> Table:
     }
     if not set(times) & set(table.times):
         raise InputError(f"{path} and {table.path} have no column of times in common; expected {' or '.join(TIMES)}")
-    pitch = [_number(text, path, "midi", row) for row, text in enumerate(rows["midi"])]
-    return table._replace(note_times=times, pitch=np.array(pitch, np.float64).astype(np.int64)[struck])
+    pitch = np.array([_number(text, path, "midi", row) for row, text in enumerate(rows["midi"])])
+    wrong = np.flatnonzero((pitch < 0) | (pitch >= N_PITCHES) | (pitch % 1 != 0))
+    if len(wrong):
+        text = rows["midi"][wrong[0]]
+        raise InputError(f"{path}, row {wrong[0]}: midi is {text}; expected a whole number from 0 to {N_PITCHES - 1}")
+    return table._replace(note_times=times, pitch=pitch.astype(np.int64)[struck])
 
 
 def _read(path: Path, columns: Sequence[str]) -> dict[str, Sequence[str]]:

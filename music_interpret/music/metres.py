@@ -3,8 +3,9 @@
 `metres.json`, alongside a data set's notes, holds for each song a list of (first step, numerator, denominator): from
 that step on, which is a downbeat, bars have numerator/denominator whole notes, until the next entry. Steps count from
 the song's first beat, as in its notes; the first entry may be negative, for a song that begins with an upbeat. `ingest`
-writes it from the scores' time signatures. Of a song that is not listed the metre is estimated from all of its notes;
-`metre_estimation.py` says how often that is right.
+writes it from the scores' time signatures. Under "/numbers" it has, of songs whose edition numbers its bars,
+(downbeat's step, number of the bar that begins there) wherever that does not count on from the bar before. Of a song
+that is not listed the metre is estimated from all of its notes; `metre_estimation.py` says how often that is right.
 """
 
 import json
@@ -19,6 +20,8 @@ from music_interpret.errors import InputError
 from music_interpret.music.metre_estimation import estimate_metres
 
 METRES = "metres.json"
+NUMBERS = "/numbers"
+"""Key of the bars' numbers in `metres.json`, which no song can have: no name begins so."""
 
 
 class Metres(NamedTuple):
@@ -74,10 +77,28 @@ class Metres(NamedTuple):
         )
 
 
-def write_metres(folder: Path, metres: Mapping[str, Sequence[Sequence[int]]]) -> None:
-    """Write `metres.json` of a data set, a line for each song."""
-    lines = [f"{json.dumps(name, ensure_ascii=False)}: {json.dumps(rows)}" for name, rows in metres.items()]
+def write_metres(
+    folder: Path,
+    metres: Mapping[str, Sequence[Sequence[int]]],
+    numbers: Mapping[str, Sequence[Sequence[int]]] | None = None,
+) -> None:
+    """Write `metres.json` of a data set, a line for each song.
+
+    Args:
+        folder: of the data set.
+        metres: of songs, by name.
+        numbers: of bars, by song: (downbeat's step, number of the bar that begins there) where the edition's numbers
+            do not count on from the bar before.
+    """
+    lines = [_line(name, rows) for name, rows in metres.items()]
+    if numbers:
+        rows = ",\n  ".join(_line(name, of_song) for name, of_song in numbers.items())
+        lines.append(f"{json.dumps(NUMBERS)}: {{\n  {rows}\n}}")
     files.write_text(folder / METRES, "{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def _line(name: str, rows: Sequence[Sequence[int]]) -> str:
+    return f"{json.dumps(name, ensure_ascii=False)}: {json.dumps(rows)}"
 
 
 def read_metres(folder: Path) -> dict[str, list[list[int]]]:
@@ -86,32 +107,52 @@ def read_metres(folder: Path) -> dict[str, list[list[int]]]:
     Raises:
         InputError: the file is damaged.
     """
+    expected = "[[first step, numerator, denominator], …], whole numbers, steps ascending"
+    table = _read(folder)
+    table.pop(NUMBERS, None)
+    for name, stretches in table.items():
+        if not _is_right(stretches, 3) or any(min(stretch[1:]) < 1 for stretch in stretches):
+            raise InputError(f"{folder / METRES}: metre of song {name!r} is {_shown(stretches)}; expected {expected}")
+    return table
+
+
+def read_bar_numbers(folder: Path) -> dict[str, list[list[int]]]:
+    """Where editions' bar numbers do not count on, by song: (downbeat's step, number); none if nothing says so.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    expected = "[[step, bar number], …], whole numbers, steps ascending"
+    table = _read(folder).get(NUMBERS, {})
+    for name, numbers in table.items() if isinstance(table, dict) else [(NUMBERS, table)]:
+        if not _is_right(numbers, 2):
+            raise InputError(f"{folder / METRES}: bars of song {name!r} are {_shown(numbers)}; expected {expected}")
+    return table
+
+
+def _read(folder: Path) -> dict[str, Any]:
     path = folder / METRES
-    if not path.is_file():
-        return {}
-    content = files.read_json(path)
+    content = files.read_json(path) if path.is_file() else {}
     if not isinstance(content, dict):
         raise InputError(
             f"{path} holds no table of songs; expected {{song: [[first step, numerator, denominator], …]}}"
         )
-    for name, stretches in content.items():
-        if not _is_right(stretches):
-            shown = json.dumps(stretches)
-            shown = shown if len(shown) < 80 else f"{shown[:77]}..."
-            raise InputError(
-                f"{path}: metre of song {name!r} is {shown}; "
-                "expected [[first step, numerator, denominator], …], whole numbers, steps ascending"
-            )
     return content
 
 
-def _is_right(stretches: Any) -> bool:
-    if not isinstance(stretches, list) or not stretches:
+def _shown(value: Any) -> str:
+    shown = json.dumps(value)
+    return shown if len(shown) < 80 else f"{shown[:77]}..."
+
+
+def _is_right(rows: Any, width: int) -> bool:
+    """Whether it is a list of rows of whole numbers, one or more, in the order of their steps."""
+    if not isinstance(rows, list) or not rows:
         return False
-    for stretch in stretches:
-        if not isinstance(stretch, list) or len(stretch) != 3 or any(type(number) is not int for number in stretch):
+    for row in rows:
+        if not isinstance(row, list) or len(row) != width or any(type(number) is not int for number in row):
             return False
-        if max(map(abs, stretch)) > 2**31 or min(stretch[1:]) < 1:
+        if max(map(abs, row)) > 2**31:
             return False
-    starts = [stretch[0] for stretch in stretches]
+    starts = [row[0] for row in rows]
     return all(one < other for one, other in zip(starts, starts[1:], strict=False))

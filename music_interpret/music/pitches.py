@@ -1,6 +1,8 @@
 """Names of pitches."""
 
 PITCH_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+N_PITCHES = 128
+"""MIDI note numbers."""
 
 
 def pitch_name(pitch: int) -> str:

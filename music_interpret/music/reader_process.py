@@ -7,6 +7,7 @@ at the other end of a `multiprocessing` pipe. Messages are JSON: a file to read,
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import select
@@ -23,7 +24,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from music_interpret.music.scores import BrokenScore, Work, read_works
+from music_interpret.music.formats.written import BrokenPiece, BrokenScore
+from music_interpret.music.scores import FORMATS, Repeats, Work, read_works
 
 SERVE = "from music_interpret.music.reader_process import serve; serve(*{})"
 """What a child runs, with the arguments of `serve`."""
@@ -49,15 +51,28 @@ Fault = Literal["broken", "damaged", "slow", "memory", "crashed"]
 """Not music by our own rules, unreadable to the library that parses it, too much of a limit, or the reader's end."""
 
 
+class LostWork(NamedTuple):
+    """A work that could not be read, of a file with others."""
+
+    number: int
+    """Which of the file's works it is, from 0."""
+    title: str
+    """As the file calls it."""
+    reason: str
+    """In one line."""
+
+
 class Answer(NamedTuple):
     """What came of one file."""
 
     works: tuple[Work, ...]
-    """The works in the file; none if it is broken."""
+    """The works in the file that could be read; none if it is broken."""
     broken: str | None = None
     """Why the file could not be read, in one line."""
     fault: Fault | None = None
     """The kind of reason."""
+    lost: tuple[LostWork, ...] = ()
+    """Works in the file that could not be read."""
 
 
 class ReaderProcess:
@@ -82,10 +97,12 @@ class ReaderProcess:
                 env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"},
             )
 
-    def ask(self, path: Path, resolution: int, default_program: int | None) -> None:
+    def ask(
+        self, path: Path, resolution: int, default_program: int | None = None, repeats: Repeats = "written"
+    ) -> None:
         """Have a file read, as `read_works` does; its time begins."""
         self.deadline = time.monotonic() + self.limits.seconds
-        request = {"path": str(path), "resolution": resolution, "default_program": default_program}
+        request = {"path": str(path), "arguments": [resolution, default_program, repeats]}
         with contextlib.suppress(BrokenPipeError):  # it died: then the answer says so
             self.pipe.send_bytes(json.dumps(request).encode())
 
@@ -102,7 +119,8 @@ class ReaderProcess:
         if reply is None:
             self.end()
             return Answer((), f"reading it took longer than {self.limits.seconds:g} s", "slow")
-        return Answer(tuple(_work(**work) for work in reply["works"]), reply["broken"], reply["fault"])
+        works = tuple(map(_of_json, reply["works"]))
+        return Answer(works, reply["broken"], reply["fault"], tuple(LostWork(*lost) for lost in reply["lost"]))
 
     def alive(self) -> bool:
         """Whether it can read another file."""
@@ -127,10 +145,20 @@ class ReaderProcess:
         return Answer((), f"the reader crashed on it ({cause})", "crashed")
 
 
-def _work(notes: list[list[int]], metres: list[list[int]]) -> Work:
-    """A work from JSON."""
-    stretches = [(first, numerator, denominator) for first, numerator, denominator in metres]
-    return Work(np.array(notes, np.int64).reshape(-1, 5), stretches)
+def _to_json(work: Work) -> dict[str, Any]:
+    spellings = None if work.spellings is None else work.spellings.tolist()
+    return work._replace(notes=work.notes.tolist(), spellings=spellings, left_out=dict(work.left_out))._asdict()
+
+
+def _of_json(fields: dict[str, Any]) -> Work:
+    work = Work(**fields)
+    return work._replace(
+        notes=np.array(work.notes, np.int64).reshape(-1, 5),
+        metres=[(first, numerator, denominator) for first, numerator, denominator in work.metres],
+        numbers=[(step, number) for step, number in work.numbers],
+        spellings=None if work.spellings is None else np.array(work.spellings, np.int8),
+        miscounted=None if work.miscounted is None else (work.miscounted[0], work.miscounted[1]),
+    )
 
 
 # In the child
@@ -142,8 +170,8 @@ def serve(pipe_number: int, address_bytes: int, unpacked_bytes: int, warm: bool)
     try:
         _limit_address_space(address_bytes)
         if warm:
-            import music21  # noqa: F401
-            import symusic  # noqa: F401
+            for name in sorted(set(FORMATS.values())):
+                importlib.import_module(f"music_interpret.music.formats.{name}")
         _serve(Connection(pipe_number), unpacked_bytes)
     except MemoryError:  # what the libraries were about to do is half done, so this child reads nothing more
         os._exit(OUT_OF_MEMORY)
@@ -174,18 +202,20 @@ def _limit_address_space(size: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (size, size))
 
 
-def _reply(path: str, resolution: int, default_program: int | None, unpacked_bytes: int) -> dict[str, Any]:
+def _reply(path: str, arguments: list[Any], unpacked_bytes: int) -> dict[str, Any]:
     try:
         if (size := _unpacked_size(Path(path))) > unpacked_bytes:
             raise BrokenScore(f"it unpacks to {size:,} bytes; expected up to {unpacked_bytes:,}")
-        works = read_works(Path(path), resolution, default_program)
+        pieces = read_works(Path(path), *arguments)
     except BrokenScore as error:
-        return {"works": [], "broken": _one_line(str(error)), "fault": "broken"}
+        return {"works": [], "broken": _one_line(str(error)), "fault": "broken", "lost": []}
     except (MemoryError, SystemError):  # the latter is Python's own failure, often where memory ran out unnoticed
         raise
-    except Exception as error:  # music21 raises whatever its parsers run into
-        return {"works": [], "broken": _one_line(f"{type(error).__name__}: {error}"), "fault": "damaged"}
-    return {"works": [{"notes": w.notes.tolist(), "metres": w.metres} for w in works], "broken": None, "fault": None}
+    except Exception as error:  # what a parser ran into that its author did not foresee
+        return {"works": [], "broken": _one_line(f"{type(error).__name__}: {error}"), "fault": "damaged", "lost": []}
+    works = [_to_json(piece) for piece in pieces if isinstance(piece, Work)]
+    lost = [(i, p.title, _one_line(p.reason)) for i, p in enumerate(pieces) if isinstance(p, BrokenPiece)]
+    return {"works": works, "broken": None, "fault": None, "lost": lost}
 
 
 def _one_line(reason: str) -> str:

@@ -1,15 +1,37 @@
-"""Where a score's bars begin: its time signatures and barlines as the stretches of `metres.py`.
+"""Where a score's bars begin: its time signatures and barlines as the stretches of `metres.py`, and their numbers.
 
 A stretch is (first step, numerator, denominator): a downbeat, and the metre that holds from there on. A new one begins
 where the signature changes, and where a bar is shorter or longer than its metre says so that the next downbeats shift.
+Bars that a repeat or a double bar divides are one bar if their parts make a whole one.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 Stretch = tuple[int, int, int]
 """First step, numerator, denominator."""
+Numbered = tuple[int, int]
+"""A downbeat's step, and the number of the bar that begins there."""
+
+
+class ScoreBar(NamedTuple):
+    """A bar as the score has it, or a part of one, in steps."""
+
+    start: int
+    end: int
+    number: int | None
+    """As the edition numbers it."""
+    metre: tuple[int, int] | None
+    """Of a time signature that stands here."""
+
+
+class Downbeat(NamedTuple):
+    """Where a whole bar begins."""
+
+    step: int
+    """Of an upbeat, where its whole bar would begin."""
+    number: int | None
+    metre: tuple[int, int]
 
 
 def bar_steps(numerator: int, denominator: int, resolution: int) -> int:
@@ -17,46 +39,39 @@ def bar_steps(numerator: int, denominator: int, resolution: int) -> int:
     return numerator * 4 * resolution // denominator
 
 
-def stream_metres(parts: Iterable[Any], n_notes: Iterable[int], resolution: int) -> list[Stretch]:
-    """Stretches of a music21 score, none if no part has a time signature.
-
-    Parts may disagree, where one rests and its bars are filled in otherwise; those with most notes decide.
-
-    Args:
-        parts: of the score.
-        n_notes: of each part.
-        resolution: steps per beat.
-    """
-    from music21 import meter, stream
-
-    votes: Counter[tuple[Stretch, ...]] = Counter()
-    for part, weight in zip(parts, n_notes, strict=True):
-        measures = [element for element in part.elements if isinstance(element, stream.Measure)]
-        if measures:
-            starts = [round(part.elementOffset(measure) * resolution) for measure in measures]
-            starts.append(starts[-1] + round(measures[-1].highestTime * resolution))
-            signatures = [[e for e in measure.elements if isinstance(e, meter.TimeSignature)] for measure in measures]
-            found = _of_bars(starts, [_fraction(s[0]) if s else None for s in signatures], resolution)
-        else:
-            flat = part.flatten()
-            there = [e for e in flat.elements if isinstance(e, meter.TimeSignature)]
-            at = [(round(flat.elementOffset(s) * resolution), *_fraction(s)) for s in there]
-            found = signature_metres(at, resolution)
-        votes[tuple(found)] += weight
-    votes.pop((), None)
-    return list(votes.most_common(1)[0][0]) if votes else []
-
-
 def signature_metres(signatures: Iterable[Stretch], resolution: int) -> list[Stretch]:
     """Stretches of time signatures that stand at downbeats, in order; of several at one step the last holds."""
-    at: dict[int, Stretch] = {}
-    for start, numerator, denominator in signatures:
-        if min(numerator, denominator) > 0 and bar_steps(numerator, denominator, resolution) > 0:
-            at[start] = (start, numerator, denominator)
-    stretches: list[Stretch] = []
-    for stretch in sorted(at.values()):
-        _append(stretches, stretch, resolution)
-    return stretches
+    at = {stretch[0]: stretch for stretch in signatures if _is_metre(stretch[1:], resolution)}
+    return _stretches(sorted(at.values()), resolution)
+
+
+def downbeats(bars: Sequence[ScoreBar], resolution: int) -> list[Downbeat]:
+    """The bars that have a metre, the parts of a divided one together."""
+    bars = list(_with_metre(bars, resolution))
+    found: list[Downbeat] = []
+    for metre, parts in _whole_bars(bars, resolution):
+        start = parts[0].start
+        if not found and len(bars) > 1:
+            start = min(start, parts[-1].end - bar_steps(*metre, resolution))  # an upbeat
+        found.append(Downbeat(start, next((bar.number for bar in parts if bar.number is not None), None), metre))
+    return found
+
+
+def bar_metres(found: Sequence[Downbeat], resolution: int) -> list[Stretch]:
+    """Stretches of downbeats."""
+    return _stretches(((downbeat.step, *downbeat.metre) for downbeat in found), resolution)
+
+
+def edition_numbers(found: Sequence[Downbeat]) -> list[Numbered]:
+    """Where an edition's numbers differ from counting on from the bar before; the first number that it states."""
+    numbered: list[Numbered] = []
+    expected: int | None = None
+    for downbeat in found:
+        if downbeat.number is not None and downbeat.number != expected:
+            numbered.append((downbeat.step, downbeat.number))
+            expected = downbeat.number
+        expected = None if expected is None else expected + 1
+    return numbered
 
 
 def shifted(stretches: Sequence[Stretch], steps: int, resolution: int) -> list[Stretch]:
@@ -70,48 +85,46 @@ def shifted(stretches: Sequence[Stretch], steps: int, resolution: int) -> list[S
     return moved
 
 
-def _fraction(signature: Any) -> tuple[int, int]:
-    return int(signature.numerator or 0), int(signature.denominator or 0)
+def _is_metre(metre: Sequence[int], resolution: int) -> bool:
+    numerator, denominator = metre
+    return min(numerator, denominator) > 0 and bar_steps(numerator, denominator, resolution) > 0
 
 
-def _of_bars(starts: Sequence[int], signatures: Sequence[tuple[int, int] | None], resolution: int) -> list[Stretch]:
-    """Stretches of written bars.
+def _with_metre(bars: Sequence[ScoreBar], resolution: int) -> Iterator[ScoreBar]:
+    """The bars that last, each with the metre that holds in it, from the first that has one."""
+    metre = None
+    for bar in bars:
+        if bar.metre and _is_metre(bar.metre, resolution):
+            metre = bar.metre
+        if metre and bar.end > bar.start:
+            yield bar._replace(metre=metre)
 
-    Args:
-        starts: first step of each bar, and the last bar's end.
-        signatures: of each bar, if one stands there.
-        resolution: steps per beat.
-    """
+
+def _whole_bars(bars: Sequence[ScoreBar], resolution: int) -> Iterator[tuple[tuple[int, int], Sequence[ScoreBar]]]:
+    """Bars with the metre of each; parts that together last as long as the first one's metre says are one bar."""
+    at = 0
+    while at < len(bars):
+        metre = bars[at].metre
+        assert metre is not None
+        whole = bars[at].start + bar_steps(*metre, resolution)
+        end = at + 1
+        if at:  # a first bar that is short is an upbeat
+            while end < len(bars) and bars[end - 1].end < whole and bars[end].end <= whole:
+                end += 1
+            if bars[end - 1].end != whole:
+                end = at + 1
+        yield metre, bars[at:end]
+        at = end
+
+
+def _stretches(found: Iterable[Stretch], resolution: int) -> list[Stretch]:
+    """The downbeats, and the metres from there on, that the one before does not have already."""
     stretches: list[Stretch] = []
-    metre: tuple[int, int] | None = None
-    last_downbeat = starts[0]
-    for number, (start, end, signature) in enumerate(zip(starts, starts[1:], signatures, strict=False)):
-        before = metre
-        # Of a bar that is too full, music21's ABC reader makes a bar and one of 1/4 or so: no metre but a short bar.
-        if (
-            signature
-            and min(signature) > 0
-            and bar_steps(*signature, resolution) > 0
-            and (signature[0] > 1 or not metre)
-        ):
-            metre = signature
-        if metre is None or end <= start:
-            continue
-        whole = bar_steps(*metre, resolution)
-        if number == 0 and end - start < whole and len(signatures) > 1:
-            start = end - whole  # an upbeat
-        elif before and start < last_downbeat + bar_steps(*before, resolution) == end:
-            continue  # the second half of a bar that a repeat or a double bar divides; a new metre begins after it
-        last_downbeat = start
-        _append(stretches, (start, *metre), resolution)
+    for new in found:
+        if stretches:
+            start, numerator, denominator = stretches[-1]
+            on_a_downbeat = (new[0] - start) % bar_steps(numerator, denominator, resolution) == 0
+            if on_a_downbeat and (numerator, denominator) == new[1:]:
+                continue
+        stretches.append(new)
     return stretches
-
-
-def _append(stretches: list[Stretch], new: Stretch, resolution: int) -> None:
-    """Append a downbeat and its metre, if the last stretch does not have both already."""
-    if stretches:
-        start, numerator, denominator = stretches[-1]
-        on_a_downbeat = (new[0] - start) % bar_steps(numerator, denominator, resolution) == 0
-        if on_a_downbeat and (numerator, denominator) == new[1:]:
-            return
-    stretches.append(new)

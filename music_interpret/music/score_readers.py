@@ -11,10 +11,16 @@ from multiprocessing.connection import wait
 from pathlib import Path
 
 from music_interpret.music.reader_process import Answer, Limits, ReaderProcess
+from music_interpret.music.scores import Repeats
 
 
 def read_scores(
-    paths: Sequence[Path], resolution: int, default_program: int | None, jobs: int, limits: Limits
+    paths: Sequence[Path],
+    resolution: int,
+    default_program: int | None,
+    jobs: int,
+    limits: Limits,
+    repeats: Repeats = "written",
 ) -> Generator[tuple[int, Answer], None, None]:
     """Yield (index of the path, its answer) as they come, roughly in order; closing the generator ends the children."""
     waiting = iter(enumerate(paths))
@@ -26,7 +32,7 @@ def read_scores(
         if path is not None:
             reader = reader if reader is not None and reader.alive() else ReaderProcess(limits)
             busy[reader] = index
-            reader.ask(path, resolution, default_program)
+            reader.ask(path, resolution, default_program, repeats)
         elif reader is not None:
             reader.end()
 
@@ -58,7 +64,7 @@ class ScoreReader:
         """What came of a file."""
         with self._lock:
             reader = self._running()
-            reader.ask(path, resolution, None)
+            reader.ask(path, resolution)
             reader.pipe.poll(self.limits.seconds)
             return reader.answer()
 

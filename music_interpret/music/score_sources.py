@@ -15,6 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import tqdm
+
+from music_interpret import files
 from music_interpret.errors import InputError, unknown
 from music_interpret.music.scores import FORMATS
 
@@ -104,7 +107,12 @@ def _corpus_scores(corpus: str) -> list[ScoreFile]:
     return [ScoreFile(path, path.relative_to(root).as_posix(), name) for name, path in sorted(by_name.items())]
 
 
-def listing_sha256(scores: list[ScoreFile]) -> str:
-    """Identity of the source: its files' names and sizes."""
-    lines = "".join(f"{score.shown}\t{score.path.stat().st_size}\n" for score in scores)
-    return hashlib.sha256(lines.encode("utf-8", "replace")).hexdigest()
+def content_sha256(scores: list[ScoreFile]) -> str:
+    """Identity of the source: its files' names and contents."""
+    state = hashlib.sha256()
+    for score in tqdm.tqdm(scores, "ingest: look for changes", unit="file", leave=False, delay=2):
+        try:
+            state.update(f"{score.shown}\t{files.sha256(score.path)}\n".encode("utf-8", "replace"))
+        except OSError as error:
+            raise InputError(f"cannot read {score.path} ({error.strerror}); expected a readable score") from None
+    return state.hexdigest()

@@ -29,7 +29,9 @@ def misread(path, *rest):
         case "pid": raise reader_process.BrokenScore(str(os.getpid()))
         case "parsers":
             import sys
-            raise reader_process.BrokenScore(str(sorted({"music21", "symusic"} & set(sys.modules))))
+            formats = "music_interpret.music.formats."
+            loaded = [name for name in ("abc", "kern", "midi") if formats + name in sys.modules]
+            raise reader_process.BrokenScore(str(loaded))
     return read_works(path, *rest)
 
 reader_process.read_works = misread
@@ -44,7 +46,7 @@ reader_process.serve(*ARGUMENTS)
 def score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
     """Makes a MIDI file; reading one named segfault, exit, killed, sleep, spin or hungry does that, one named
     internal raises SystemError, and one named pid or parsers gives as what is wrong with it the reader's process id or
-    the parsers that it has loaded.
+    the formats whose readers it has loaded.
     """
     monkeypatch.setattr(reader_process, "SERVE", SERVE)
 

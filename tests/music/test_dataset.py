@@ -8,6 +8,7 @@ import pytest
 
 from music_interpret.errors import InputError
 from music_interpret.music.dataset import JOURNAL, MANIFEST, hash_split, open_dataset
+from music_interpret.music.duplicate_groups import DUPLICATES, Duplicate, separated, write_duplicates
 
 GOLDEN = Path(__file__).parents[1] / "fixtures" / "golden" / "data" / "base" / "sod"
 
@@ -32,3 +33,28 @@ def test_songs_without_lists_are_split_by_the_hash_of_their_names() -> None:
     assert [split for i, split in enumerate(splits) if i == 0 or split != splits[i - 1]] == ["train", "valid", "test"]
     for split, share in (("train", 0.8), ("valid", 0.1), ("test", 0.1)):
         assert splits.count(split) / len(names) == pytest.approx(share, abs=0.005)
+
+
+def test_near_duplicates_are_in_the_split_of_the_first_name(tmp_path: Path) -> None:
+    folder = tmp_path / "sod"
+    notes = next((GOLDEN / "notes").glob("*.npy"))
+    (folder / "notes").mkdir(parents=True)
+    shutil.copy(GOLDEN / "notes" / "encoding.json", folder / "notes")
+    names = sorted(f"song {number}" for number in range(60))
+    for name in names:
+        shutil.copy(notes, folder / "notes" / f"{name}.npy")
+    alone = dict(zip(names, open_dataset(folder).splits, strict=True))
+    assert alone == {name: hash_split(name) for name in names} and len(set(alone.values())) == 3
+
+    groups = {name: names[number // 3 * 3] for number, name in enumerate(names[:30])}
+    write_duplicates(folder, [Duplicate(group, name, group, 1.0, 1.0, True) for name, group in groups.items()])
+    together = dict(zip(names, open_dataset(folder).splits, strict=True))
+    assert together == {name: alone[groups.get(name, name)] for name in names} and together != alone
+    assert separated(groups, list(together), list(together.values())) is None
+
+    (folder / "test-names.txt").write_text(f"{names[1]}\n")  # lists decide
+    assert open_dataset(folder).splits == ["test"]
+    (folder / "test-names.txt").unlink()
+    (folder / DUPLICATES).write_text("song\n")
+    with pytest.raises(InputError, match=f"{DUPLICATES} starts with 'song'; expected"):
+        open_dataset(folder)

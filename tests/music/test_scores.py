@@ -1,7 +1,6 @@
 """Scores to notes, against the authors' own conversion (golden.npz) and against hand-made scores."""
 
 import zipfile
-from fractions import Fraction
 from pathlib import Path
 
 import music21
@@ -12,14 +11,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from music_interpret.errors import InputError
+from music_interpret.music.formats.written import BrokenScore
 from music_interpret.music.instruments import PROGRAMS
 from music_interpret.music.notes import validate_notes
 from music_interpret.music.score_sources import find_scores
-from music_interpret.music.scores import BrokenScore, _join_ties, note_array, polyphony, read_works
+from music_interpret.music.scores import Work, note_array, polyphony, read_works
 
 SCORES = Path(__file__).parents[1] / "fixtures" / "scores"
 with np.load(SCORES / "golden.npz") as archive:
     GOLDEN = dict(archive)
+
+
+def notes_of(path: Path, resolution: int, default_program: int | None = None) -> np.ndarray:
+    """The notes of a file with one work."""
+    (work,) = read_works(path, resolution, default_program)
+    assert isinstance(work, Work)
+    return work.notes
 
 
 def golden_path(key: str) -> Path:
@@ -60,7 +67,7 @@ DIFFERENT = NEVER_ENDED | {
 
 @pytest.mark.parametrize("key", [key for key, rows in GOLDEN.items() if rows.shape[1] and key not in DIFFERENT])
 def test_midi_gives_the_rows_of_the_authors(key: str) -> None:
-    ((notes, _),) = read_works(golden_path(key), 24 if key.endswith("@24") else 12)
+    notes = notes_of(golden_path(key), 24 if key.endswith("@24") else 12)
     np.testing.assert_array_equal(notes, GOLDEN[key])
     assert notes.dtype == np.int64
 
@@ -68,7 +75,7 @@ def test_midi_gives_the_rows_of_the_authors(key: str) -> None:
 @pytest.mark.parametrize("key", DIFFERENT)
 def test_midi_rows_that_the_authors_have_otherwise(key: str) -> None:
     """A note has the program of its start (muspy: of its end), and one that is never ended is left out."""
-    ((notes, _),) = read_works(golden_path(key), 12)
+    notes = notes_of(golden_path(key), 12)
     ours, theirs = ({tuple(row) for row in rows.tolist()} for rows in (notes, GOLDEN[key]))
     assert (theirs - ours, ours - theirs) == DIFFERENT[key]
 
@@ -103,7 +110,7 @@ def test_every_cut_and_every_changed_byte_of_a_midi_file_is_read_or_named_broken
         for value in (0x00, 0x7F, 0x80, 0xFF):
             path.write_bytes(data[:at] + bytes([value]) + data[at + 1 :])
             try:
-                ((notes, _),) = read_works(path, 12)
+                notes = notes_of(path, 12)
             except BrokenScore:
                 continue
             assert len(notes) == 0 or len(validate_notes(notes, "a", 12)) <= 2
@@ -134,7 +141,7 @@ def test_notes_come_back_from_midi(
         score.tracks.append(track)
     path = tmp_path_factory.getbasetemp() / "song.mid"
     score.dump_midi(path)
-    ((notes, _),) = read_works(path, resolution)
+    notes = notes_of(path, resolution)
     np.testing.assert_array_equal(notes, note_array(np.array(rows), resolution))
     expected = sorted((o // resolution, o % resolution, p, d, g) for o, p, d, g in rows)
     assert notes.tolist() == [[beat - expected[0][0], *rest] for beat, *rest in expected]
@@ -157,7 +164,7 @@ TUNE = [
 
 
 def test_musicxml_plain_and_compressed(tmp_path: Path) -> None:
-    ((notes, _),) = read_works(SCORES / "tune.musicxml", 12)
+    notes = notes_of(SCORES / "tune.musicxml", 12)
     assert notes.tolist() == TUNE
     container = '<container><rootfiles><rootfile full-path="score.xml"/></rootfiles></container>'
     with zipfile.ZipFile(tmp_path / "tune.mxl", "w") as archive:
@@ -223,21 +230,21 @@ def test_metres_of_the_known_scores() -> None:
 
 
 def test_finer_steps() -> None:
-    ((notes, _),) = read_works(SCORES / "tune.musicxml", 24)
+    notes = notes_of(SCORES / "tune.musicxml", 24)
     assert notes[-2:].tolist() == [[3, 8, 79, 8, 52], [3, 16, 78, 8, 52]]
 
 
 def test_kern() -> None:
-    ((notes, _),) = read_works(SCORES / "duet.krn", 12)
+    notes = notes_of(SCORES / "duet.krn", 12)
     assert notes.tolist() == [
-        [0, 0, 48, 24, 53],
-        [0, 0, 72, 24, 53],
-        [2, 0, 43, 12, 53],
-        [2, 0, 76, 8, 53],
-        [2, 8, 66, 4, 53],
-        [3, 0, 48, 12, 53],
-        [3, 0, 52, 12, 53],
-        [3, 0, 67, 12, 53],
+        [0, 0, 48, 24, 52],
+        [0, 0, 72, 24, 52],
+        [2, 0, 43, 12, 52],
+        [2, 0, 76, 8, 52],
+        [2, 8, 66, 4, 52],
+        [3, 0, 48, 12, 52],
+        [3, 0, 52, 12, 52],
+        [3, 0, 67, 12, 52],
     ]
 
 
@@ -280,7 +287,7 @@ def test_the_part_name_gives_the_program_where_the_score_has_none(tmp_path: Path
         ("xyzzy", None, 0),
     ):
         (tmp_path / "a.xml").write_text(text.replace("<part-name>Soprano<", f"<part-name>{name}<"))
-        ((notes, _),) = read_works(tmp_path / "a.xml", 12, default)
+        notes = notes_of(tmp_path / "a.xml", 12, default)
         assert notes[5, 4] == program, name
 
 
@@ -291,24 +298,8 @@ def test_an_octave_clef_is_not_transposed_twice(tmp_path: Path) -> None:
     clef = "<clef><sign>G</sign><line>2</line><clef-octave-change>-1</clef-octave-change></clef>"
     for attributes, pitch in ((octave, 62), (clef + octave, 74), (clef, 74)):
         (tmp_path / "a.xml").write_text(text.replace(clarinet, attributes))
-        ((notes, _),) = read_works(tmp_path / "a.xml", 12)
+        notes = notes_of(tmp_path / "a.xml", 12)
         assert notes[(notes[:, 0] == 0) & (notes[:, 4] == 71), 2].tolist() == [pitch]
-
-
-def test_ties_join_only_the_same_pitch_where_they_meet() -> None:
-    half = Fraction(1, 2)
-    events = [
-        (Fraction(0), half, 60, "start"),
-        (half, Fraction(1), 60, "continue"),
-        (half, Fraction(1), 62, "stop"),
-        (Fraction(1), Fraction(2), 60, "stop"),
-        (Fraction(2), Fraction(3), 60, None),
-    ]
-    assert _join_ties(events) == [
-        (Fraction(0), Fraction(2), 60),
-        (half, Fraction(1), 62),
-        (Fraction(2), Fraction(3), 60),
-    ]
 
 
 def test_polyphony_is_a_share_of_sounding_time() -> None:

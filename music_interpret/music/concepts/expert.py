@@ -1,22 +1,20 @@
 """Concepts of expert annotations: harmony, keys, cadences and phrases that analysts wrote into scores.
 
 Read are the tables of the DCML corpora (github.com/DCMLab; version 2 of the annotation standard, as ms3 extracts it):
-`harmonies/<piece>.harmonies.tsv` and, to find where the song is in it, `notes/<piece>.notes.tsv`. An analyst sees the
-whole score, so everything here is `future`.
+`harmonies/<piece>.harmonies.tsv` and, to find where the song is in it, `notes/<piece>.notes.tsv`; how they are laid
+over songs is in `music/annotations.py`. An analyst sees the whole score, so everything here is `future`.
 
 A label holds from its onset up to the next; "@none" ends a harmony. Before the first label there is none.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Callable
 
 import numpy as np
 
 from music_interpret.errors import InputError
+from music_interpret.music.annotations import Annotations
 from music_interpret.music.concepts.concept import NONE, Concept, concept
-from music_interpret.music.dcml import Table, find_tables, placed, read_table
 from music_interpret.music.songs import Songs
 
 REFERENCE = "Hentschel, Neuwirth and Rohrmeier, The Annotated Mozart Sonatas, TISMIR 2021"
@@ -59,51 +57,29 @@ DEGREES = "4152637"
 """Degrees of the major scale in fifths, from the fourth degree on."""
 
 
-class Placement(NamedTuple):
-    """Where annotations are in songs."""
-
-    label: np.ndarray
-    """Row, of all tables end to end, of the label in force at each note, -1 for none, int64 (n_notes,)."""
-    row: np.ndarray
-    """Rows that are in songs, in the order of `key`, int64 (n_rows,)."""
-    key: np.ndarray
-    """Song and onset of these rows as one number, ascending, int64 (n_rows,)."""
-    note_key: np.ndarray
-    """The same of each note, int64 (n_notes,)."""
-
-
-def expert_concepts(folder: Path, songs_names: Sequence[str]) -> list[Concept]:
-    """The concepts of a folder's annotations, with the values that occur in the tables of these songs.
+def expert_concepts(annotations: Annotations) -> list[Concept]:
+    """The concepts of annotations that have the columns `COLUMNS`, with the values that occur in them.
 
     A concept of which no table says anything is left out.
 
-    Args:
-        folder: holds `<piece>.harmonies.tsv` at any depth; <piece> is a song's name, or what follows its last slash.
-        songs_names: the songs that there are.
-
     Raises:
-        InputError: no folder, no table for any song, or a table that is damaged; when the concepts are computed, a
-            table whose notes are not the song's.
+        InputError: a root or key that cannot be read.
     """
-    files = find_tables(folder, songs_names)
-    of_file = {path: number for number, path in enumerate(dict.fromkeys(files.values()))}
-    tables = [read_table(path, COLUMNS) for path in of_file]
-    first_row = np.cumsum([0, *(table.n_rows for table in tables)])
-    columns = {name: [text for table in tables for text in table.columns[name]] for name in COLUMNS}
-    harmonic = np.array([text not in ("", NO_HARMONY) for text in columns["numeral"]])
-    labelled = np.array([text != "" for text in columns["numeral"]])
-    place = _placing(files, of_file, tables, first_row, labelled)
+    harmonic = np.array([text not in ("", NO_HARMONY) for text in annotations.column("numeral")])
     found = []
     for name, column, reader, definition in STATES:
-        texts = [reader(text, f"{column} in {folder}") for text in columns[column]]
-        rows = harmonic if column in CHORDAL else labelled
-        values, numbers = _values([text if there else "" for text, there in zip(texts, rows.tolist(), strict=True)])
-        found += [_state(f"expert {name}", values, numbers, place, definition)] if values else []
-    values, numbers = _values([_named(CADENCES, text) for text in columns["cadence"]])
-    found += [_cadence(values, numbers, place)] if values else []
+        where = f"{column} in {annotations.folder}"
+        rows = harmonic if column in CHORDAL else annotations.labelled
+        texts = zip(annotations.column(column), rows.tolist(), strict=True)
+        values, numbers = _values(
+            [value if there else "" for value, there in ((reader(x, where), y) for x, y in texts)]
+        )
+        found += [_state(f"expert {name}", values, numbers, annotations, definition)] if values else []
+    values, numbers = _values([_named(CADENCES, text) for text in annotations.column("cadence")])
+    found += [_cadence(values, numbers, annotations)] if values else []
     for name, signs, definition in PHRASE_SIGNS:
-        rows = np.array([any(sign in text for sign in signs) for text in columns["phraseend"]])
-        found += [_sign(f"expert {name}", rows, place, definition)] if rows.any() else []
+        rows = np.array([any(sign in text for sign in signs) for text in annotations.column("phraseend")])
+        found += [_sign(f"expert {name}", rows, annotations, definition)] if rows.any() else []
     return found
 
 
@@ -184,60 +160,26 @@ def _values(texts: list[str]) -> tuple[tuple[str, ...], np.ndarray]:
     return tuple(values), np.array([number.get(text, NONE) for text in texts], np.int16)
 
 
-def _placing(
-    files: dict[str, Path],
-    of_file: dict[Path, int],
-    tables: list[Table],
-    first_row: np.ndarray,
-    labelled: np.ndarray,
-) -> Callable[[Songs], Placement]:
-    """The analysis that all concepts share."""
-
-    def placement(songs: Songs) -> Placement:
-        keys, rows = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-        for song, name in enumerate(songs.names):
-            notes = slice(songs.first_note[song], songs.first_note[song + 1])
-            if name in files and notes.start < notes.stop:
-                number = of_file[files[name]]
-                there, steps = placed(tables[number], songs.onset[notes], songs.pitch[notes], songs.resolution, name)
-                keys.append((song << 40) + steps)
-                rows.append(first_row[number] + there)
-        key, row = np.concatenate(keys), np.concatenate(rows)
-        order = np.argsort(key, kind="stable")
-        key, row = key[order], row[order]
-        note_key = (songs.song << 40) + songs.onset
-        of_label = labelled[row]
-        # One label before all others, far off, so that each note finds one.
-        label_key = np.concatenate([[-1 << 62], key[of_label]])
-        found = np.searchsorted(label_key, note_key, side="right") - 1
-        # Labels before a song's first beat have keys a little below the song's own.
-        same_song = (label_key[found] + (1 << 39)) >> 40 == songs.song
-        label = np.where(same_song, np.concatenate([[NONE], row[of_label]])[found], NONE)
-        return Placement(label, row, key, note_key)
-
-    return placement
-
-
 def _make(name: str, values: tuple[str, ...], definition: str, compute: Callable[[Songs], np.ndarray]) -> Concept:
     compute.__doc__ = definition
     return concept(name, values=values, group="expert", leakage="future", reference=REFERENCE, many=True)(compute)
 
 
 def _state(
-    name: str, values: tuple[str, ...], numbers: np.ndarray, place: Callable[[Songs], Placement], definition: str
+    name: str, values: tuple[str, ...], numbers: np.ndarray, annotations: Annotations, definition: str
 ) -> Concept:
     """A concept of the label in force."""
 
     def compute(songs: Songs) -> np.ndarray:
-        label = songs.once(place).label
+        label = songs.once(annotations.placed).label
         return np.where(label == NONE, NONE, numbers[label])
 
     return _make(name, values, definition, compute)
 
 
-def _cadence(values: tuple[str, ...], numbers: np.ndarray, place: Callable[[Songs], Placement]) -> Concept:
+def _cadence(values: tuple[str, ...], numbers: np.ndarray, annotations: Annotations) -> Concept:
     def compute(songs: Songs) -> np.ndarray:
-        where = songs.once(place)
+        where = songs.once(annotations.placed)
         rows = numbers[where.row] != NONE
         found, at = _at(where.key[rows], where.note_key)
         return np.where(found, np.append(numbers[where.row[rows]], NONE)[at], NONE)
@@ -246,11 +188,11 @@ def _cadence(values: tuple[str, ...], numbers: np.ndarray, place: Callable[[Song
     return _make("expert cadence", values, definition, compute)
 
 
-def _sign(name: str, rows: np.ndarray, place: Callable[[Songs], Placement], definition: str) -> Concept:
+def _sign(name: str, rows: np.ndarray, annotations: Annotations, definition: str) -> Concept:
     """A concept of a sign at an onset."""
 
     def compute(songs: Songs) -> np.ndarray:
-        where = songs.once(place)
+        where = songs.once(annotations.placed)
         return _at(where.key[rows[where.row]], where.note_key)[0]
 
     return _make(name, (), definition, compute)

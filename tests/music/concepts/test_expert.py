@@ -11,8 +11,9 @@ import pytest
 from music.concepts.causality import assert_songs_apart
 
 from music_interpret.errors import InputError
+from music_interpret.music.annotations import Annotations
 from music_interpret.music.concepts.concept import Concept
-from music_interpret.music.concepts.expert import MAX_VALUES, degree_name, expert_concepts
+from music_interpret.music.concepts.expert import COLUMNS, MAX_VALUES, degree_name, expert_concepts
 from music_interpret.music.scores import read_works
 from music_interpret.music.songs import Songs
 
@@ -59,6 +60,10 @@ def write_piece(folder: Path, piece: str, harmonies: Rows, notes: Rows | None = 
     if notes is not None:
         write(folder / "notes" / f"{piece}.notes.tsv", NOTES, notes)
     return folder
+
+
+def concepts_of(folder: Path, names: Sequence[str]) -> list[Concept]:
+    return expert_concepts(Annotations.read(folder, names, COLUMNS))
 
 
 def sonata() -> Rows:
@@ -132,7 +137,7 @@ def test_a_sonata_labelled_by_hand(tmp_path: Path) -> None:
     notes = read_works(path, 12, 0)[0].notes
     notes = notes[notes[:, 0] < 16]
     write_piece(tmp_path, "K545-1", sonata())
-    concepts = expert_concepts(tmp_path, ["other", "mozart/K545-1"])
+    concepts = concepts_of(tmp_path, ["other", "mozart/K545-1"])
     assert [(concept.name, concept.values) for concept in concepts] == [
         ("expert numeral", ("I", "V", "IV")),
         ("expert root", ("1", "5", "4")),
@@ -170,7 +175,7 @@ def test_a_sonata_labelled_by_hand(tmp_path: Path) -> None:
 def test_a_chorale_is_as_music21_analyses_it(tmp_path: Path, later: int) -> None:
     """Also where the table's first bar begins before the song's; every note of bwv269, from romanText."""
     write_piece(tmp_path, "bwv269", *chorale_tables(later))
-    concepts = expert_concepts(tmp_path, ["bwv269"])
+    concepts = concepts_of(tmp_path, ["bwv269"])
     songs = Songs.of([CHORALE], 12, names=["bwv269"])
     numerals, theirs = analysis(), {}
     for time, pitch, _ in struck(chorale_score()):
@@ -196,7 +201,7 @@ def test_songs_do_not_depend_on_each_other(tmp_path: Path) -> None:
     write_piece(tmp_path, "1", *chorale_tables())
     write_piece(tmp_path, "0", *chorale_tables(5))
     empty = np.zeros((0, 5), np.int64)
-    concepts = expert_concepts(tmp_path, ["0", "1", "2"])
+    concepts = concepts_of(tmp_path, ["0", "1", "2"])
     songs = [CHORALE, CHORALE, CHORALE, empty]
     together = Songs.of(songs, 12)
     for concept in concepts:
@@ -231,7 +236,7 @@ def test_labels_hold_until_the_next_harmony(tmp_path: Path) -> None:
         key | {"quarterbeats": "", "numeral": "bII", "chord_type": "M", "root": "-5"},
     ]
     write_piece(tmp_path, "a", rows)
-    concepts = expert_concepts(tmp_path, ["a"])
+    concepts = concepts_of(tmp_path, ["a"])
     times = [0, 12, 18, 24, 36, 480]
     songs = Songs.of([np.array([[time // 12, time % 12, 60, 12, 0] for time in times])], 12, names=["a"])
     assert named(concepts, "numeral", songs) == ["", "i", "i", "", "vii", "vii"]
@@ -265,7 +270,7 @@ def test_the_kind_of_time_is_the_one_that_agrees(tmp_path: Path) -> None:
         for (once, written), numeral in zip(times, ("I", "ii", "iii", "IV", "V", "vi"), strict=True)
     ]
     write_piece(tmp_path, "a", rows, notes)
-    concepts = expert_concepts(tmp_path, ["a"])
+    concepts = concepts_of(tmp_path, ["a"])
     written = Songs.of([np.array([[i, 0, pitch, 12, 0] for i, pitch in enumerate(pitches)])], 12, names=["a"])
     assert named(concepts, "numeral", written) == ["I", "ii", "iii", "IV", "V", "vi"]
     once = Songs.of([np.array([[i, 0, pitch, 12, 0] for i, pitch in enumerate([60, 64, 62, 65])])], 12, names=["a"])
@@ -277,7 +282,7 @@ def test_only_struck_notes_say_where_the_song_lies(tmp_path: Path, sign: dict[st
     """Two beats before the song's only note the table has one of the same pitch that scores do not play."""
     notes: Rows = [sign | {"quarterbeats": "0", "midi": "60"}, {"quarterbeats": "2", "midi": "60", "tied": "1"}]
     rows: Rows = [{"quarterbeats": "0", "numeral": "V"}, {"quarterbeats": "2", "numeral": "I"}]
-    concepts = expert_concepts(write_piece(tmp_path, "a", rows, notes), ["a"])
+    concepts = concepts_of(write_piece(tmp_path, "a", rows, notes), ["a"])
     assert named(concepts, "numeral", Songs.of([np.array([[0, 0, 60, 12, 0]])], 12, names=["a"])) == ["I"]
 
 
@@ -287,7 +292,7 @@ def test_triplets_are_snapped_like_the_notes(tmp_path: Path) -> None:
         for i in range(6)
     ]
     write_piece(tmp_path, "a", rows)
-    concepts = expert_concepts(tmp_path, ["a"])
+    concepts = concepts_of(tmp_path, ["a"])
     for resolution in (12, 24):
         third = resolution // 3
         notes = np.array([[i // 3, i % 3 * third, 60, 1, 0] for i in range(6)])
@@ -300,7 +305,7 @@ def test_the_most_frequent_values_are_kept(tmp_path: Path) -> None:
         repeats = 3 if i == 44 else 2 if i in (7, 3) else 1
         rows += [{"quarterbeats": str(len(rows) + j), "numeral": f"N{i:02}"} for j in range(repeats)]
     write_piece(tmp_path, "a", rows)
-    (concept,) = [found for found in expert_concepts(tmp_path, ["a"]) if found.name == "expert numeral"]
+    (concept,) = [found for found in concepts_of(tmp_path, ["a"]) if found.name == "expert numeral"]
     assert len(concept.values) == MAX_VALUES and concept.values[:5] == ("N44", "N03", "N07", "N00", "N01")
     songs = Songs.of([np.array([[beat, 0, 60, 1, 0] for beat in range(len(rows))])], 12, names=["a"])
     theirs = [concept.values.index(row["numeral"]) if row["numeral"] in concept.values else -1 for row in rows]
@@ -318,19 +323,28 @@ def test_degrees_are_counted_on_the_major_scale() -> None:
         assert degree_name(fifths) == ("#" * alter or "b" * -alter) + str("CDEFGAB".index(pitch.step) + 1), fifths
 
 
-def test_other_music_is_refused(tmp_path: Path) -> None:
+def test_other_music_has_no_values(tmp_path: Path) -> None:
     write_piece(tmp_path, "a", *chorale_tables())
-    concept = expert_concepts(tmp_path, ["a"])[0]
+    (concept,) = [found for found in concepts_of(tmp_path, ["a"]) if found.name == "expert numeral"]
     other = read_works(CORPUS / "bach" / "bwv66.6.mxl", 12, 52)[0].notes
-    with pytest.raises(InputError, match=r"a\.harmonies\.tsv is not of song 'a': \d+% of .*; expected 50%"):
-        concept(Songs.of([other], 12, names=["a"]))
-    # The same notes in two thirds of the song are enough.
+    for notes in (other, CHORALE + [0, 0, 1, 0, 0]):
+        assert (concept(Songs.of([notes], 12, names=["a"])) == -1).all()
+    # The same notes in nine tenths of the song are enough.
     mixed = CHORALE.copy()
-    mixed[::3, 2] += 1
-    assert (concept(Songs.of([mixed], 12, names=["a"])) >= 0).all()
-    up = CHORALE + [0, 0, 1, 0, 0]
-    with pytest.raises(InputError, match="is not of song"):
-        concept(Songs.of([up], 12, names=["a"]))
+    mixed[::10, 2] += 1
+    assert (concept(Songs.of([mixed], 12, names=["a"])) >= 0).mean() > 0.95
+
+
+def test_cadences_of_a_repeat_that_is_played_out(tmp_path: Path) -> None:
+    """Ten bars of the chorale and then all of it: the labels of these bars are there twice."""
+    write_piece(tmp_path, "a", *chorale_tables())
+    concepts = concepts_of(tmp_path, ["a"])
+    once = Songs.of([CHORALE], 12, names=["a"])
+    first = CHORALE[CHORALE[:, 0] < 30]
+    twice = Songs.of([np.concatenate([first, CHORALE + [30, 0, 0, 0, 0]])], 12, names=["a"])
+    for concept in concepts:
+        values = concept(once)
+        assert np.array_equal(concept(twice), np.concatenate([values[: len(first)], values])), concept.name
 
 
 def change(column: str, text: str, table: str = "harmonies") -> Callable[[Path], None]:
@@ -370,6 +384,8 @@ def other_times(folder: Path) -> None:
         (change("quarterbeats", "inf"), "row 0: quarterbeats is 'inf'"),
         (change("quarterbeats", "3/x", "notes"), "row 0: quarterbeats is 'x'"),
         (change("midi", "C4", "notes"), "row 0: midi is 'C4'; expected a number"),
+        (change("midi", "128", "notes"), "row 0: midi is 128; expected a whole number from 0 to 127"),
+        (change("midi", "60.5", "notes"), "row 0: midi is 60.5; expected a whole number"),
         (change("root", "V"), "root in .* is 'V'; expected a whole number of fifths"),
         (change("root", "0.5"), "root in .* is '0.5'"),
         (change("globalkey", "H"), "globalkey in .* is 'H'; expected a note's name"),
@@ -390,16 +406,16 @@ def test_damaged_tables_are_told_in_one_line(tmp_path: Path, spoil: Callable[[Pa
     notes: Rows = [{"quarterbeats": "0", "midi": "60"}]
     write_piece(tmp_path, "a", sonata(), notes)
     songs = Songs.of([np.array([[0, 0, 60, 12, 0]])], 12, names=["a"])
-    assert named(expert_concepts(tmp_path, ["a"]), "numeral", songs) == ["I"]
+    assert named(concepts_of(tmp_path, ["a"]), "numeral", songs) == ["I"]
     spoil(tmp_path)
     with pytest.raises(InputError, match=said) as caught:
-        expert_concepts(tmp_path, ["a"])[0](songs)
+        concepts_of(tmp_path, ["a"])[0](songs)
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="missing annotation folder"):
-        expert_concepts(tmp_path / "none", ["a"])
+        concepts_of(tmp_path / "none", ["a"])
     write_piece(tmp_path, "A", sonata())
     with pytest.raises(InputError, match=r"has a song's name; expected names of songs, such as a\.harmonies\.tsv"):
-        expert_concepts(tmp_path, ["x/a"])
+        concepts_of(tmp_path, ["x/a"])
