@@ -65,6 +65,8 @@ class Settings:
     midi: Midi = field(default_factory=Midi)
     accidentals: str = "pitch"
     """How far they hold: "not", "octave" or "pitch"."""
+    first_bar: int | None = None
+    """Number of the first bar, if a directive gives it one."""
 
     def of_voice(self, number: int) -> "Settings":
         """As a new voice takes them over."""
@@ -127,6 +129,8 @@ class Voice:
         self.rows: list[list[int]] = []
         self.barlines = Barlines()
         self.barlines.metre(0, settings.metre)
+        if settings.first_bar is not None:
+            self.barlines.numbers[0] = settings.first_bar
         self._bar_starts = [0]
         self._held: dict[int, int] = {}
         """Alterations that accidentals of this bar set, by letter or place."""

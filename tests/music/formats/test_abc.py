@@ -464,6 +464,11 @@ class TestBars:
         bars = tune(tmp_path, "SC4|WD4|", "U:S = !trill!\nU:W=!segno!\n").bars
         assert [bar.segno for bar in bars] == [False, True]
 
+    def test_numbers_that_a_directive_gives(self, tmp_path: Path) -> None:
+        score = tune(tmp_path, "C4|D4|[I:setbarnb 40]E4|\n%%setbarnb 7\nF4|", "%%setbarnb 10\n")
+        assert [bar.number for bar in score.bars] == [10, None, 40, 7]
+        assert [bar.number for bar in tune(tmp_path, "C4|D4|").bars] == [None, None]
+
     def test_bars_of_rests(self, tmp_path: Path) -> None:
         assert spans(tune(tmp_path, "C4|Z2|D4|")) == [(0, 4), (4, 8), (8, 12), (12, 16)]
 
