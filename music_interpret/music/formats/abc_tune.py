@@ -280,6 +280,11 @@ class _TuneReader:
             return
         if name := _voice_of(text):
             voice = self._named(name)
+        if words[0] == "setbarnb" and re.fullmatch("[0-9]{1,6}", words[1]):
+            if voice is None:
+                self._defaults.first_bar = int(words[1])
+            else:
+                voice.barlines.numbers[voice.time] = int(words[1])
         for settings in self._scope(voice):
             if words[0].lower() == "propagate-accidentals" and words[1] in ("not", "octave", "pitch"):
                 settings.accidentals = words[1]

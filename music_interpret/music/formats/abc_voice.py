@@ -2,7 +2,8 @@
 
 Numbers after "§" are sections of the ABC standard 2.1 (abcnotation.com/wiki/abc:standard:v2.1). An accidental holds for
 its letter in all octaves to the end of the bar (§11.3, `propagate-accidentals pitch`) unless a directive says
-otherwise. Microtones (^/c, _3/2c) are rounded to semitones, halves towards the natural.
+otherwise; that of a grace note holds for itself alone, as the few tunes in music21's corpora mean it where it matters.
+A tie to another pitch is none. Microtones (^/c, _3/2c) are rounded to semitones, halves towards the natural.
 """
 
 import functools
@@ -64,6 +65,8 @@ class Settings:
     midi: Midi = field(default_factory=Midi)
     accidentals: str = "pitch"
     """How far they hold: "not", "octave" or "pitch"."""
+    first_bar: int | None = None
+    """Number of the first bar, if a directive gives it one."""
 
     def of_voice(self, number: int) -> "Settings":
         """As a new voice takes them over."""
@@ -126,6 +129,8 @@ class Voice:
         self.rows: list[list[int]] = []
         self.barlines = Barlines()
         self.barlines.metre(0, settings.metre)
+        if settings.first_bar is not None:
+            self.barlines.numbers[0] = settings.first_bar
         self._bar_starts = [0]
         self._held: dict[int, int] = {}
         """Alterations that accidentals of this bar set, by letter or place."""
@@ -159,15 +164,6 @@ class Voice:
         length = _ticks(written.numerator, written.denominator, unit)
         row = self._sound(written, length)
         self._pass(length, [(row, written.place)])
-
-    def grace_note(self, written: Head) -> None:
-        """A grace note takes no time, but its accidental holds as any other."""
-        self._hold(written)
-
-    def _hold(self, written: Head) -> None:
-        if written.alteration is not None and self.settings.accidentals != "not":
-            key = written.letter if self.settings.accidentals == "pitch" else written.place
-            self._held[key] = written.alteration
 
     def chord(self, heads: list[Head | tuple[int, int]], tied: set[int], length: tuple[int, int]) -> None:
         """Notes at once, all as long as the first one, perhaps a rest, of which only the length is given (§4.17)."""
@@ -207,16 +203,15 @@ class Voice:
 
     def _sound(self, written: Head, length: int) -> list[int]:
         """The row of a note that begins now."""
-        tie = None
+        key = written.letter if self.settings.accidentals == "pitch" else written.place
         alteration = written.alteration
         if alteration is None:
-            key = written.letter if self.settings.accidentals == "pitch" else written.place
             alteration = self._held.get(key, self.settings.signature[written.letter])
             tie = self._ties.get(written.place)
             if tie is not None and tie.due == self.time:  # it carries the accidental over the barline
                 alteration = tie.row[2] - self._shift - written.pitch
-        else:
-            self._hold(written)
+        elif self.settings.accidentals != "not":
+            self._held[key] = alteration
         pitch = written.pitch + alteration + self._shift
         if not 0 <= pitch <= 127:
             raise BrokenScore(f"a note has the pitch {pitch}; expected 0 to 127")
