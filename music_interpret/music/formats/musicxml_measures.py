@@ -26,6 +26,11 @@ QUARTERS = {
     **{f"{n}th": 4 / n for n in (16, 64, 128, 256, 512)},
     **{"32nd": 4 / 32, "1024th": 4 / 1024},
 }
+ACCIDENTALS = {
+    **{"sharp": "1", "natural-sharp": "1", "flat": "-1", "natural-flat": "-1"},
+    **{"double-sharp": "2", "sharp-sharp": "2", "flat-flat": "-2"},
+}
+"""Semitones of a printed accidental, which counts where a pitch does not say its alteration."""
 LONGEST_QUARTERS = 10**6
 """A duration beyond this is a mistake, not music."""
 JUMP_WORDS = (

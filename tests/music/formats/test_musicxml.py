@@ -250,6 +250,14 @@ def test_pitches_and_their_spelling(pitch: str, number: int, spelling: int, tmp_
     assert tuple(rows[0, 2:4]) == (number, spelling)
 
 
+def test_an_accidental_counts_where_a_pitch_says_no_alteration(tmp_path: Path) -> None:
+    flat = "<accidental>flat</accidental>"
+    content = (
+        note("E4", 1, flat) + note("E0 4", 1, flat) + note("E4", 1) + note("E4", 1, "<accidental>natural</accidental>")
+    )
+    assert [pitch for _, pitch, _ in heads(read(document(part(content)), tmp_path))] == [63, 64, 64, 64]
+
+
 def transpose(chromatic: int, diatonic: int | None = None, octave: int | None = None, staff: str = "") -> str:
     steps = "" if diatonic is None else f"<diatonic>{diatonic}</diatonic>"
     octaves = "" if octave is None else f"<octave-change>{octave}</octave-change>"
