@@ -681,3 +681,27 @@ def test_random_scores_come_back(parts: list[list[list[list[tuple[tuple[int, ...
     assert sorted(map(tuple, np.array(score.notes)[:, :5].tolist())) == sorted(expected)
     assert score.note_tokens == len(expected)
     assert len(score.bars) == max(map(len, parts))
+
+
+@pytest.mark.parametrize(
+    ("name", "own", "stated", "program"),
+    [
+        ("Horn 2", "Instrument 7", 1, None),
+        ("Soprano", "Acoustic Grand Piano", 1, None),
+        ("Horn 2", "Instrument 7", 61, 60),
+        ("Cembalo", "Instrument 7", 1, 0),
+        ("P1", "Instrument 7", 1, 0),
+    ],
+)
+def test_a_piano_that_nobody_asked_for_is_no_statement(
+    tmp_path: Path, name: str, own: str, stated: int, program: int | None
+) -> None:
+    (tmp_path / "a.musicxml").write_text(
+        "<score-partwise><part-list><score-part id='P1'>"
+        f"<part-name>{name}</part-name><score-instrument id='I'><instrument-name>{own}</instrument-name>"
+        f"</score-instrument><midi-instrument id='I'><midi-program>{stated}</midi-program></midi-instrument>"
+        "</score-part></part-list><part id='P1'><measure number='1'><note><pitch><step>C</step><octave>4</octave>"
+        "</pitch><duration>1</duration></note></measure></part></score-partwise>"
+    )
+    (score,) = read(tmp_path / "a.musicxml")
+    assert [instrument.program for instrument in score.instruments] == [program]
