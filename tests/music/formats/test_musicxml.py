@@ -703,5 +703,5 @@ def test_a_piano_that_nobody_asked_for_is_no_statement(
         "</score-part></part-list><part id='P1'><measure number='1'><note><pitch><step>C</step><octave>4</octave>"
         "</pitch><duration>1</duration></note></measure></part></score-partwise>"
     )
-    (score,) = read(tmp_path / "a.musicxml")
+    (score,) = musicxml.read(tmp_path / "a.musicxml")
     assert [instrument.program for instrument in score.instruments] == [program]
