@@ -13,7 +13,7 @@ left out. Everything is counted at notes, cadences at onsets. Intervals are of 1
   a suspension is one.
 - cadence: F1 over kind and onset, and as "within a beat" with the expert's of the same kind up to a quarter note away.
 - phrase start and end, chord change: Matthews' correlation over notes.
-- downbeat and metre: as estimated where the metre is hidden.
+- downbeat, metre and chords with the metre hidden: the metre is estimated from the notes.
 
 The figures go into `music_interpret/music/concepts/reliability.json`, from which `docs/concepts.md` and the page read.
 """
@@ -80,6 +80,7 @@ def cases(songs: Songs, hidden: Songs, labels: Labels) -> list[Case]:
         labels: the expert's.
     """
     has_root, has_key = labels.root != NONE, labels.local != NONE
+    has_inversion = labels.inversion != NONE
     both = has_root & (labels.quality != NONE)
     role = harmony.SEGMENT_ROLE[roles(songs.pitch, labels.quality, labels.root)]
     not_in = (roles(songs.pitch, labels.quality, labels.root) == NOT_IN_CHORD) & both
@@ -103,7 +104,7 @@ def cases(songs: Songs, hidden: Songs, labels: Labels) -> list[Case]:
         value(harmony.chord_root, labels.root, has_root),
         value(harmony.chord_quality, labels.quality, both),
         value(harmony.chord, chord, chord != NONE),
-        value(harmony.inversion, labels.inversion, labels.inversion != NONE),
+        value(harmony.inversion, labels.inversion, has_inversion),
         value(harmony.role, role, both),
         sign(harmony.non_chord_note, "F1", not_in, both),
         sign(harmony.chord_change, "MCC", new, both),
@@ -118,6 +119,9 @@ def cases(songs: Songs, hidden: Songs, labels: Labels) -> list[Case]:
         value(key.home_degree, (songs.pitch - labels.home) % 12, has_key),
         sign(form.phrase_start, "MCC", labels.phrase_start == 1, has_phrases & (labels.phrase_start >= 0)),
         sign(form.phrase_end, "MCC", labels.phrase_end == 1, has_phrases),
+        Case("chord root, the metre hidden", "accuracy", harmony.chord_root(hidden), labels.root, has_root),
+        Case("chord quality, the metre hidden", "accuracy", harmony.chord_quality(hidden), labels.quality, both),
+        Case("inversion, the metre hidden", "accuracy", harmony.inversion(hidden), labels.inversion, has_inversion),
         Case("downbeat, the metre hidden", "MCC", metre.downbeat(hidden) != NONE, metre.downbeat(songs) != NONE, every),
         Case("metre, the metre hidden", "accuracy", metre.metre(hidden), metre.metre(songs), every),
     ]
