@@ -7,7 +7,8 @@ on top, where in the bar it is, how long it lasts, and whether a rest or a break
 small network weighs these, and of cadences within two beats the likeliest counts. It is fitted as chords are
 (`chord_segments.py`).
 
-Phrases begin and end where the same network says so; an end is the onset of the last chord. In songs of a single line
+Phrases begin and end where the same network says so. An end is where experts set it: at the onset of the last chord, or
+of the next phrase where that begins at once. In songs of a single line
 they are those of `phrases.py`, which on 1,500 folk songs of the Essen collection agree better with the phrases (MCC of
 ends .51, the network's .34); on six DCML corpora it is the other way round.
 """
@@ -30,6 +31,7 @@ CADENCES = ("perfect authentic", "imperfect authentic", "half")
 OUTPUTS = (*CADENCES, "phrase end", "phrase start")
 NEAR_BEATS = 2
 TIME_EDGES_BEATS = (1 / 2, 1, 2, 4)
+NEVER = np.iinfo(np.int64).max // 2
 SEGMENTS_AROUND = (-3, -2, -1, 0, 1)
 """Chords before and after that are looked at; 0 is the one at the onset."""
 
@@ -40,7 +42,7 @@ class Closure(NamedTuple):
     cadence: np.ndarray
     """Number in `CADENCES` of the cadence that arrives here, -1 for none, int64."""
     phrase_end: np.ndarray
-    """Whether a phrase's last chord arrives here, bool."""
+    """Whether a phrase ends here, bool."""
     phrase_start: np.ndarray
     """Whether a phrase begins here, bool."""
 
@@ -82,46 +84,64 @@ def peaks(scores: np.ndarray, time: np.ndarray, near: int) -> np.ndarray:
 
 
 def signs(songs: Songs) -> np.ndarray:
-    """What cadences are told by, apart from the context, as scalars of the network, uint8 (n_groups, n)."""
+    """What cadences are told by, apart from the context, as scalars of the network, uint8 (n_groups, N_SIGNS)."""
     first = songs.group_first[:-1]
     if not len(first):
         return np.zeros((0, N_SIGNS), np.uint8)
-    found, key = songs.once(chord_segments), songs.once(key_segments)
     time, song = songs.time[first], songs.song[first]
+    following = _following(time, song)
+    strength = songs.once(phrases).strength
+    after = np.where(following < NEVER, np.append(strength[1:], 0), 1)
+    last = np.append(song[1:] != song[:-1], True) & songs.complete[song]
+    yes = [
+        songs.once(key_segments)[:, None] // 12 == 1,
+        *_chords_around(songs),
+        *_spans(songs, following),
+        last[:, None],
+    ]
+    levels = np.rint(np.stack([strength, after], axis=1) * UNIT)
+    return np.concatenate([np.concatenate(yes, axis=1) * UNIT, levels], axis=1).astype(np.uint8)
+
+
+def _following(time: np.ndarray, song: np.ndarray) -> np.ndarray:
+    """The time after each in its song."""
+    return np.append(np.where(song[1:] == song[:-1], time[1:], NEVER), NEVER)
+
+
+def _chords_around(songs: Songs) -> list[np.ndarray]:
+    """Degree, kind and inversion of the chord at each onset, of those before it, as they gave way, and of the next."""
+    found, key, song = songs.once(chord_segments), songs.once(key_segments), songs.song[songs.group_first[:-1]]
     start = np.flatnonzero(np.diff(found.number, prepend=-1))
-    starts, stops = time[start], np.append(time[start][1:], time[-1])
-    blocks = [key[:, None] // 12 == 1]
+    last = np.append(start[1:], len(song)) - 1
+    signs = []
     for shift in SEGMENTS_AROUND:
         other = found.number + shift
-        row = start[np.clip(other, 0, len(start) - 1)]
-        if shift < 0:  # as it was when it gave way
-            row = np.append(start[1:], len(first))[np.clip(other, 0, len(start) - 1)] - 1
-        row = np.where(shift == 0, np.arange(len(first)), row)
+        at = start if shift > 0 else last
+        row = at[np.clip(other, 0, len(start) - 1)] if shift else np.arange(len(song))
         there = (other >= 0) & (other < len(start)) & (song[row] == song) & (found.root[row] != NONE)
-        degree = np.where(there, (found.root[row] - key) % 12, NONE)
-        blocks += [
-            degree[:, None] == np.arange(12),
-            (there[:, None] & (found.quality[row][:, None] == np.arange(len(SEGMENT_QUALITIES)))),
-            (there[:, None] & (found.inversion[row][:, None] == np.arange(len(INVERSIONS)))),
-        ]
+        for values, n in (
+            ((found.root[row] - key) % 12, 12),
+            (found.quality[row], len(SEGMENT_QUALITIES)),
+            (found.inversion[row], len(INVERSIONS)),
+        ):
+            signs.append(there[:, None] & (values[:, None] == np.arange(n)))
+    return signs
+
+
+def _spans(songs: Songs, following: np.ndarray) -> list[np.ndarray]:
+    """How long the chord has held and will hold, how long a rest follows, and how long the longest note is."""
+    first = songs.group_first[:-1]
+    time, number = songs.time[first], songs.once(chord_segments).number
+    start = np.flatnonzero(np.diff(number, prepend=-1))
+    stop = _following(time[start], songs.song[first][start])
     end = np.maximum.accumulate(songs.time + songs.duration)[songs.group_first[1:] - 1]
-    following = np.append(
-        np.where(song[1:] == song[:-1], time[1:], np.iinfo(np.int64).max // 2), np.iinfo(np.int64).max // 2
-    )
-    longest = np.maximum.reduceat(songs.duration, first)
-    for span in (
-        time - starts[found.number],
-        stops[found.number] - time,
+    spans = (
+        time - time[start][number],
+        stop[number] - time,
         following - end,
-        longest,
-    ):
-        blocks.append(span[:, None] > np.array((0, *TIME_EDGES_BEATS)) * songs.resolution)
-    strength = songs.once(phrases).strength
-    after = np.where(following < np.iinfo(np.int64).max // 2, np.append(strength[1:], 0), 1)
-    levels = np.rint(np.stack([strength, after], axis=1) * UNIT)
-    last = np.append(song[1:] != song[:-1], True) & songs.complete[song]
-    blocks.append(last[:, None])
-    return np.concatenate([np.concatenate(blocks, axis=1) * UNIT, levels], axis=1).astype(np.uint8)
+        np.maximum.reduceat(songs.duration, first),
+    )
+    return [span[:, None] > np.array((0, *TIME_EDGES_BEATS)) * songs.resolution for span in spans]
 
 
 N_SIGNS = 1 + len(SEGMENTS_AROUND) * (12 + len(SEGMENT_QUALITIES) + len(INVERSIONS)) + 4 * 5 + 1 + 2

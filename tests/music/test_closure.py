@@ -69,3 +69,10 @@ def test_signs_have_their_number_also_without_notes() -> None:
     none = Songs.of([np.zeros((0, 5), np.int64)], 12, metres=METRES)
     assert signs(none).shape == (0, N_SIGNS)
     assert [len(part) for part in closure(none)] == [0, 0, 0]
+
+
+def test_a_song_is_read_alike_alone_and_among_others() -> None:
+    one, other = period(HALF, PERFECT).notes, period(PERFECT, up=2).notes
+    together = Songs.of([one, other, one], 12, metres=METRES)
+    alone = [signs(Songs.of([notes], 12, metres=METRES)) for notes in (one, other, one)]
+    assert np.array_equal(signs(together), np.concatenate(alone))

@@ -88,3 +88,16 @@ def test_blocks_are_of_whole_songs() -> None:
     assert [(rows.start, rows.stop) for rows in song_blocks(first, 12)] == [(0, 12), (12, 40)]
     assert [(rows.start, rows.stop) for rows in song_blocks(first, 1)] == [(0, 3), (3, 10), (10, 12), (12, 40)]
     assert list(song_blocks(np.array([0]), SOME_NOTES)) == list(song_blocks(np.array([0, 0]), SOME_NOTES)) == []
+
+
+@pytest.mark.parametrize("metre", [[[0, 1, 64]], [[-12, 2, 4], [48, 3, 4], [84, 1, 4]], [[5, 7, 8]], [[0, 12, 16]]])
+@pytest.mark.parametrize("resolution", [1, 12, 480])
+def test_any_metre_and_resolution_has_a_context(metre: list[list[int]], resolution: int) -> None:
+    notes = random_song(6)
+    notes[:, 1] %= resolution
+    songs = Songs.of([np.unique(notes, axis=0)] * 2, resolution, metres={"0": metre, "1": metre})
+    around = songs.once(context)
+    half = len(around.classes) // 2
+    assert max(around.classes.max(), around.scalars.max()) == UNIT
+    assert np.array_equal(around.classes[:half], around.classes[half:])
+    assert np.array_equal(around.scalars[:half], around.scalars[half:])

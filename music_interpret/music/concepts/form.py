@@ -200,8 +200,8 @@ def phrase_start(songs: Songs) -> np.ndarray:
 
 @concept("phrase end", group="form", leakage="future", reference=CADENCE, many=True)
 def phrase_end(songs: Songs) -> np.ndarray:
-    """The last chord of a phrase arrives at the note's onset, as cadences, rests, long notes and leaps show; of a
-    single line its last note, as rests, long notes and leaps show.
+    """A phrase ends with the chord at the note's onset, or at it where the next phrase begins at once, as cadences,
+    rests, long notes and leaps show; of a single line, with the note, as rests, long notes and leaps show.
     """
     return songs.once(closure).phrase_end[songs.group]
 
