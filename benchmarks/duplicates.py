@@ -34,7 +34,7 @@ class Config(CheckedConfig):
 
     home: str = str(ROOT / "data" / "benchmarks")
     """Where the songs are written; they are removed at the end."""
-    n_songs: PositiveInt = 30_000
+    n_songs: PositiveInt = 20_000
     """Songs, variations included."""
     memory_mib: PositiveInt = 64
     """Memory that the search is given."""

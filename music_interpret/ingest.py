@@ -52,8 +52,8 @@ class IngestConfig(CheckedConfig):
 
     source: str = positional()
     """a score, a folder of scores (with its subfolders), or `music21:<corpus>` for one that music21 brings along, such
-    as `music21:bach`; MIDI (.mid .midi .kar .rmi), MusicXML (.mxl .musicxml .xml), Humdrum kern (.krn) and ABC (.abc)
-    are read"""
+    as `music21:bach`; MIDI (.mid .midi .kar .rmi), MusicXML (.mxl .musicxml .xml), MuseScore (.mscz .mscx), MEI (.mei),
+    Humdrum kern (.krn) and ABC (.abc) are read"""
     dataset_name: FolderName = positional()
     """name of the data set; it is written to `data/base/<dataset_name>`"""
     resolution: Literal[12, 24] = 12

@@ -224,7 +224,7 @@ def _one_line(reason: str) -> str:
 
 def _unpacked_size(path: Path) -> int:
     """The bytes that an archive says it unpacks to, which `zipfile` then holds it to; 0 for other files."""
-    if path.suffix.lower() == ".mxl":
+    if path.suffix.lower() in (".mxl", ".mscz"):
         with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
             return sum(entry.file_size for entry in archive.infolist())
     return 0

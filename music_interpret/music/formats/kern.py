@@ -112,7 +112,7 @@ class _Reading:
     def __init__(self, tokens: dict[str, _Timed], ticks: int) -> None:
         self.tokens = tokens
         self.ticks = ticks
-        self.layout = Layout()
+        self.layout = Layout(ticks)
         self.rows: list[tuple[int, ...]] = []
         self.instruments: dict[Instrument, int] = {}
         self.parts: dict[int, str] = {}

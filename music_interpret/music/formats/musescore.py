@@ -57,7 +57,7 @@ def read_text(text: str) -> WrittenScore:
         for measures in mine[1:]:
             parts[-1].measures = [_together(*pair) for pair in zip(parts[-1].measures, measures, strict=False)]
     excerpts = [found.start() for found in re.finditer(r"<Score[\s>]", text)][1:2]
-    heads = text.count("<pitch>", 0, *excerpts)
+    heads = sum(1 for _ in re.finditer(r"<Note[\s>]", text[: excerpts[0] if excerpts else None]))
     return written_score(parts, ticks, titles.get("movementTitle") or titles.get("workTitle", ""), heads)
 
 
@@ -118,7 +118,9 @@ class StaffReader:
         """All its measures."""
         measures = []
         number = 0
-        for index, element in enumerate(staff.findall("Measure")):
+        # A rest of several measures, as it is shown, stands beside the measures themselves.
+        written = (element for element in staff.findall("Measure") if element.find("multiMeasureRest") is None)
+        for index, element in enumerate(written):
             self._index = index
             measure = self._measure = Measure()
             self._tuplets = []
@@ -135,8 +137,9 @@ class StaffReader:
             length = _fraction(element.get("len")) or Fraction(*self._metre)
             measure.length = self._at(length)
             measures.append(measure)
-            if any(found.findtext("subtype") == "section" for found in element.findall("LayoutBreak")):
-                number = 0
+            for found in element.findall("LayoutBreak"):
+                if found.findtext("subtype") == "section" and found.findtext("startWithMeasureOne") != "0":
+                    number = 0
         self._shift_octaves(measures)
         return measures
 

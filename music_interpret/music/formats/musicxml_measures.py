@@ -26,6 +26,11 @@ QUARTERS = {
     **{f"{n}th": 4 / n for n in (16, 64, 128, 256, 512)},
     **{"32nd": 4 / 32, "1024th": 4 / 1024},
 }
+ACCIDENTALS = {
+    **{"sharp": "1", "natural-sharp": "1", "flat": "-1", "natural-flat": "-1"},
+    **{"double-sharp": "2", "sharp-sharp": "2", "flat-flat": "-2"},
+}
+"""Semitones of a printed accidental, which counts where a pitch does not say its alteration."""
 LONGEST_QUARTERS = 10**6
 """A duration beyond this is a mistake, not music."""
 JUMP_WORDS = (
@@ -102,7 +107,9 @@ class PartReader:
             return
         pitch, spelling = -1, NO_SPELLING
         if "pitch" in parts:
-            pitch, spelling = _pitch(written.findtext("step"), written.findtext("alter"), written.findtext("octave"))
+            pitch, spelling = midi_pitch(
+                written.findtext("step"), written.findtext("alter"), written.findtext("octave")
+            )
         staff = parts["staff"].text or "" if "staff" in parts else ""
         instrument = parts["instrument"].get("id", "") if "instrument" in parts else ""
         measure.heads.append(Head(onset, end, pitch, spelling, staff, instrument, *_ties(note, parts)))
@@ -240,7 +247,7 @@ def _ties(note: Element, parts: dict[str, Element]) -> tuple[bool, bool]:
 
 
 @functools.lru_cache(4096)
-def _pitch(step: str | None, alter: str | None, octave: str | None) -> tuple[int, int]:
+def midi_pitch(step: str | None, alter: str | None, octave: str | None) -> tuple[int, int]:
     """MIDI note number and spelling of a written pitch."""
     step = (step or "").strip().upper()
     if step not in FIFTHS:
@@ -256,13 +263,18 @@ def _pitch(step: str | None, alter: str | None, octave: str | None) -> tuple[int
 def _transposition(transpose: Element) -> tuple[int, int]:
     """Semitones, and steps on the line of fifths, from written to sounding pitch."""
     chromatic = round(_number(transpose.findtext("chromatic", "0")))
-    steps = SIMPLEST_STEPS[abs(chromatic) % 12] + 7 * (abs(chromatic) // 12)
-    fifths = 7 * abs(chromatic) - 12 * steps
-    fifths = fifths if chromatic >= 0 else -fifths
-    if (diatonic := transpose.findtext("diatonic")) is not None:
-        stated = 7 * chromatic - 12 * round(_number(diatonic))
-        fifths = stated if abs(stated) <= 7 else fifths  # 0 beside a whole tone is no statement
+    diatonic = transpose.findtext("diatonic")
+    fifths = fifths_between(chromatic, None if diatonic is None else round(_number(diatonic)))
     return chromatic + 12 * _whole(transpose.findtext("octave-change"), 0), fifths
+
+
+def fifths_between(semitones: int, steps: int | None) -> int:
+    """Steps on the line of fifths of an interval of semitones and diatonic steps, the simplest if these are unknown."""
+    if steps is not None and abs(fifths := 7 * semitones - 12 * steps) <= 7:  # 0 beside a whole tone is no statement
+        return fifths
+    size = abs(semitones)
+    fifths = 7 * size - 12 * (SIMPLEST_STEPS[size % 12] + 7 * (size // 12))
+    return fifths if semitones >= 0 else -fifths
 
 
 def _metre(time: Element) -> tuple[int, int] | None:

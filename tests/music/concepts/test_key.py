@@ -89,7 +89,7 @@ def chorales() -> list:  # type: ignore[type-arg]
 
 
 def test_nothing_looks_ahead_or_at_other_songs() -> None:
-    assert len(CONCEPTS) == 18
+    assert len(CONCEPTS) == 20
     assert all(concept.definition and concept.reference for concept in CONCEPTS)
     assert_causal(CONCEPTS, [*REAL, random_song(5), ONE])
     assert_songs_apart(CONCEPTS, [*REAL, random_song(5), ONE, EMPTY])

@@ -250,6 +250,14 @@ def test_pitches_and_their_spelling(pitch: str, number: int, spelling: int, tmp_
     assert tuple(rows[0, 2:4]) == (number, spelling)
 
 
+def test_an_accidental_counts_where_a_pitch_says_no_alteration(tmp_path: Path) -> None:
+    flat = "<accidental>flat</accidental>"
+    content = (
+        note("E4", 1, flat) + note("E0 4", 1, flat) + note("E4", 1) + note("E4", 1, "<accidental>natural</accidental>")
+    )
+    assert [pitch for _, pitch, _ in heads(read(document(part(content)), tmp_path))] == [63, 64, 64, 64]
+
+
 def transpose(chromatic: int, diatonic: int | None = None, octave: int | None = None, staff: str = "") -> str:
     steps = "" if diatonic is None else f"<diatonic>{diatonic}</diatonic>"
     octaves = "" if octave is None else f"<octave-change>{octave}</octave-change>"
@@ -375,9 +383,10 @@ def test_bar_numbers(tmp_path: Path) -> None:
         ('"3a"', 4),
         ('"4" implicit="yes"', 4),
         ('"X"', 4),
+        ('"0" implicit="yes"', 1),
     ]
     measures = [f"<measure number={number}>{note('C4', length)}</measure>" for number, length in numbered]
-    assert [bar.number for bar in bars(measures, tmp_path)] == [0, 1, 2, None, 3, 3, None, None]
+    assert [bar.number for bar in bars(measures, tmp_path)] == [0, 1, 2, None, 3, 3, None, None, 0]
     without = measures[0].replace('"0"', '"X1"')
     assert [bar.number for bar in bars([without, *measures[1:]], tmp_path)][:2] == [0, 1]
 
@@ -672,3 +681,27 @@ def test_random_scores_come_back(parts: list[list[list[list[tuple[tuple[int, ...
     assert sorted(map(tuple, np.array(score.notes)[:, :5].tolist())) == sorted(expected)
     assert score.note_tokens == len(expected)
     assert len(score.bars) == max(map(len, parts))
+
+
+@pytest.mark.parametrize(
+    ("name", "own", "stated", "program"),
+    [
+        ("Horn 2", "Instrument 7", 1, None),
+        ("Soprano", "Acoustic Grand Piano", 1, None),
+        ("Horn 2", "Instrument 7", 61, 60),
+        ("Cembalo", "Instrument 7", 1, 0),
+        ("P1", "Instrument 7", 1, 0),
+    ],
+)
+def test_a_piano_that_nobody_asked_for_is_no_statement(
+    tmp_path: Path, name: str, own: str, stated: int, program: int | None
+) -> None:
+    (tmp_path / "a.musicxml").write_text(
+        "<score-partwise><part-list><score-part id='P1'>"
+        f"<part-name>{name}</part-name><score-instrument id='I'><instrument-name>{own}</instrument-name>"
+        f"</score-instrument><midi-instrument id='I'><midi-program>{stated}</midi-program></midi-instrument>"
+        "</score-part></part-list><part id='P1'><measure number='1'><note><pitch><step>C</step><octave>4</octave>"
+        "</pitch><duration>1</duration></note></measure></part></score-partwise>"
+    )
+    (score,) = musicxml.read(tmp_path / "a.musicxml")
+    assert [instrument.program for instrument in score.instruments] == [program]
