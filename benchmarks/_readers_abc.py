@@ -206,6 +206,27 @@ READERS: dict[str, Callable[[Path], list[Notes | None]]] = {
 }
 
 
+def read_by(name: str, path: Path, n_tunes: int, seconds: Counter[str]) -> list[Notes | None]:
+    """Every tune of a file by a reader, all None if it loses the file or counts other tunes; adds what it took."""
+    start = sum(os.times()[:4])
+    try:
+        read = READERS[name](path)
+    except Exception as error:  # whatever a library raises costs it the file
+        print(f"{name}: {path.name}: {type(error).__name__}: {str(error)[:100]}", file=sys.stderr)
+        read = []
+    seconds[name] += sum(os.times()[:4]) - start
+    return read if len(read) == n_tunes else [None] * n_tunes
+
+
+def agreed(result: dict[str, Notes | None]) -> Notes | None:
+    """The notes of a tune that most programs have, if at least two do."""
+    programs: dict[str, set[Notes]] = {}
+    for name, notes in result.items():
+        programs.setdefault(PROGRAM[name], set()).update([] if notes is None else [notes])
+    votes = Counter(notes for found in programs.values() for notes in found).most_common(1)
+    return votes[0][0] if votes and votes[0][1] > 1 else None
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paths", nargs="+", type=Path)
@@ -222,31 +243,16 @@ def main() -> None:
     differ = []
     for path in files[:: options.every]:
         n = len(tunes(path))
-        read: dict[str, list[Notes | None]] = {}
-        for name in names:
-            start = sum(os.times()[:4])
-            try:
-                read[name] = READERS[name](path)
-            except Exception as error:  # whatever a library raises costs it the file
-                print(f"{name}: {path.name}: {type(error).__name__}: {str(error)[:100]}", file=sys.stderr)
-                read[name] = []
-            seconds[name] += sum(os.times()[:4]) - start
-            if len(read[name]) != n:
-                read[name] = [None] * n
+        read = {name: read_by(name, path, n, seconds) for name in names}
         n_tunes += n
         for index in range(n):
             result = {name: read[name][index] for name in names}
-            programs = {PROGRAM[name]: {result[name]} - {None} for name in reversed(names)}
-            votes = Counter(notes for found in programs.values() for notes in found)
-            for name in names:
-                same[name] += result[name] is not None and result[name] == result["ours"]
-            agreed, count = votes.most_common(1)[0] if votes else ((), 0)
-            if count > 1:
-                n_agreed += 1
-                for name in names:
-                    right[name] += result[name] == agreed
-            if count < 2 or result["ours"] != agreed:
-                differ.append(f"{path.name} tune {index + 1}: {'no two agree' if count < 2 else 'ours differs'}")
+            expected = agreed(result)
+            n_agreed += expected is not None
+            right.update(name for name in names if expected is not None and result[name] == expected)
+            same.update(name for name in names if result[name] is not None and result[name] == result["ours"])
+            if expected is None or result["ours"] != expected:
+                differ.append(f"{path.name} tune {index + 1}: {'ours differs' if expected else 'no two agree'}")
     print(f"{n_tunes} tunes of {len(files[:: options.every])} files; two programs agree on {n_agreed}")
     for name in names:
         print(

@@ -360,7 +360,9 @@ class TestTime:
 
     def test_macros_that_grow_are_refused(self, tmp_path: Path) -> None:
         (broken,) = book(tmp_path, "X:1\nm:a = " + "b" * 1000 + "\nK:C\n" + "a " * 2000 + "|\n")
-        assert isinstance(broken, BrokenPiece) and "macros" in broken.reason
+        assert isinstance(broken, BrokenPiece) and "expand" in broken.reason
+        (broken,) = book(tmp_path, "X:1\n" + "".join(f"m:~{i}=c\n" for i in range(101)) + "K:C\nc|\n")
+        assert isinstance(broken, BrokenPiece) and "more than 100 macros" in broken.reason
 
 
 class TestVoices:
