@@ -107,9 +107,10 @@ class PartReader:
             return
         pitch, spelling = -1, NO_SPELLING
         if "pitch" in parts:
-            pitch, spelling = midi_pitch(
-                written.findtext("step"), written.findtext("alter"), written.findtext("octave")
-            )
+            alter = written.findtext("alter")
+            if alter is None and "accidental" in parts:
+                alter = ACCIDENTALS.get(parts["accidental"].text or "")
+            pitch, spelling = midi_pitch(written.findtext("step"), alter, written.findtext("octave"))
         staff = parts["staff"].text or "" if "staff" in parts else ""
         instrument = parts["instrument"].get("id", "") if "instrument" in parts else ""
         measure.heads.append(Head(onset, end, pitch, spelling, staff, instrument, *_ties(note, parts)))
