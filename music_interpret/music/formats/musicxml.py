@@ -19,6 +19,8 @@ from music_interpret.music.instrument_names import program_of_name
 
 DIVISIONS = re.compile(r"<divisions>([^<]*)<")
 HEADS = re.compile(r"<(?:pitch|unpitched)[\s/>]")
+TICKS_OF_TYPES = 6720
+"""Ticks in which values down to the 256th are whole, with tuplets of 3, 5 and 7."""
 MOST_TICKS = 2**31
 KEYBOARDS = range(8)
 """Programs of pianos, harpsichords and the like."""
@@ -43,6 +45,9 @@ def _ticks(text: str) -> int:
     """Ticks of a quarter note in which all durations are whole: the least common multiple of all divisions."""
     found = filter(None, map(divisions_of, set(DIVISIONS.findall(text))))
     ticks = math.lcm(*(numerator for numerator, _ in found))
+    lengths = text.count("<duration>") + text.count("<grace") - text.count("<backup") - text.count("<forward")
+    if lengths < text.count("<note>") + text.count("<note "):  # some notes have only a type
+        ticks = math.lcm(ticks, TICKS_OF_TYPES)
     if ticks > MOST_TICKS:
         raise BrokenScore(f"its divisions have {ticks:,} as least common multiple; expected up to {MOST_TICKS:,}")
     return ticks

@@ -51,7 +51,7 @@ class PartReader:
         self._clef_octaves: dict[str, int] = {}
         self._measure = Measure()
         self._position = self._chord_onset = 0
-        self._whole_rests: list[tuple[str, int]] = []
+        self._whole_rests: list[tuple[tuple[str, str], int]] = []
 
     def read(self, element: Element) -> Measure:
         """The measure of an element: `<measure>`, or `<part>` of a score written by measures."""
@@ -74,7 +74,7 @@ class PartReader:
             elif tag in ("direction", "sound"):
                 self._direction(child)
         if self._whole_rests:
-            voices = Counter(note.findtext("voice", "") for note in element.iterfind("note"))
+            voices = Counter(map(_voice, element.iterfind("note")))
             for voice, end in self._whole_rests:
                 if voices[voice] == 1:
                     measure.rest_length = max(measure.rest_length, end)
@@ -95,7 +95,7 @@ class PartReader:
                 measure.rest_length = max(measure.rest_length, end)
                 return
             if onset == 0 and note.findtext("type") == "whole":
-                self._whole_rests.append((note.findtext("voice", ""), end))
+                self._whole_rests.append((_voice(note), end))
                 return
         measure.length = max(measure.length, end)
         written = parts.get("pitch", parts.get("unpitched"))
@@ -107,9 +107,10 @@ class PartReader:
             return
         pitch, spelling = -1, NO_SPELLING
         if "pitch" in parts:
-            pitch, spelling = midi_pitch(
-                written.findtext("step"), written.findtext("alter"), written.findtext("octave")
-            )
+            alter = written.findtext("alter")
+            if alter is None and "accidental" in parts:
+                alter = ACCIDENTALS.get(parts["accidental"].text or "")
+            pitch, spelling = midi_pitch(written.findtext("step"), alter, written.findtext("octave"))
         staff = parts["staff"].text or "" if "staff" in parts else ""
         instrument = parts["instrument"].get("id", "") if "instrument" in parts else ""
         measure.heads.append(Head(onset, end, pitch, spelling, staff, instrument, *_ties(note, parts)))
@@ -196,6 +197,10 @@ class PartReader:
                     measure.programs.append((at, change.get("id", ""), program))
             told = _sound_signs(sound, at)
         measure.signs += told or _written_signs(direction, at)
+
+
+def _voice(note: Element) -> tuple[str, str]:
+    return note.findtext("voice", ""), note.findtext("staff", "")
 
 
 def divisions_of(text: str) -> tuple[int, int] | None:
