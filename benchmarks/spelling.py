@@ -4,7 +4,7 @@ Compared with ps13s1 (Meredith 2006, context of 10 notes before and 42 after), w
 `--partitura_python`, partitura's `estimate_spelling`, which is that algorithm too.
 
 The tables of the estimate were fitted to pieces of `FITTED`; those corpora are listed apart. "plain" is the fraction of
-notes with their own name; "shifted" is the same when each whole piece may be moved by an enharmonic change, since nothing
+notes with their own name; "shifted" is the same when each whole piece may be moved enharmonically, since nothing
 but convention tells F♯ major from G♭ major.
 
     python3 benchmarks/spelling.py --scores FOLDER [--dcml FOLDER] [--partitura_python PYTHON] [--quick]

@@ -7,7 +7,9 @@ import numpy as np
 from music_interpret import paths
 from music_interpret.activations.store import ActivationSet
 from music_interpret.errors import InputError
+from music_interpret.music.dataset import Dataset
 from music_interpret.music.metres import read_metres
+from music_interpret.music.spelling import FOLDER as SPELLINGS
 from music_interpret.tokens.sequences import Sequences
 
 
@@ -26,6 +28,19 @@ def sequences_of(activations: ActivationSet) -> Sequences:
         scheme.complete(activations.tokens, first_token, activations.limits),
         scheme,
         _known_metres(activations.manifest["dataset_name"]),
+    )
+
+
+def dataset_of(activations: ActivationSet) -> Dataset | None:
+    """The data set that a store was made of, where it is still there and says how notes are spelled."""
+    try:
+        folder = paths.dataset_folder(activations.manifest["dataset_name"])
+    except InputError:
+        return None
+    if not (folder / SPELLINGS).is_dir():
+        return None
+    return Dataset(
+        folder, activations.scheme.resolution, list(activations.songs.names), activations.songs.splits.tolist()
     )
 
 

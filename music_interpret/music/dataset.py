@@ -15,6 +15,9 @@ import numpy as np
 from music_interpret.errors import InputError
 from music_interpret.files import read_json
 from music_interpret.music.notes import read_notes
+from music_interpret.music.spelling import FOLDER as SPELLINGS
+from music_interpret.music.spelling import read_spelling
+from music_interpret.music.spelling_estimation import spell
 
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
@@ -40,6 +43,17 @@ class Dataset(NamedTuple):
         path = stem.with_name(stem.name + ".npy")
         csv = stem.with_name(stem.name + ".csv")
         return read_notes(csv if csv.is_file() and not path.is_file() else path, self.resolution)
+
+    def known_spelling(self, name: str) -> np.ndarray | None:
+        """How a song's source spells its notes, int8 (n_notes,), see `spelling.py`; None where it does not say."""
+        stem = self.folder / SPELLINGS / name
+        path = stem.with_name(stem.name + ".npy")
+        return read_spelling(path, self.notes(name)) if path.is_file() else None
+
+    def spelling(self, name: str) -> np.ndarray:
+        """The same, estimated where the source does not say."""
+        known = self.known_spelling(name)
+        return spell(self.notes(name), self.resolution) if known is None else known
 
 
 def hash_split(name: str) -> Split:

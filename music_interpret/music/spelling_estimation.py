@@ -4,7 +4,7 @@ Two stages, both over the line of fifths of `spelling.py`.
 
 1. Keys. In each beat the song is in one of 42 keys: 21 signatures, from ten flats to ten sharps, of two kinds each,
    which came out as major and minor. `PROFILES` says how likely each spelled note is in a key. Keys rarely change, to
-   near ones rather than far, to few accidentals rather than many; an enharmonic key is but a small step away. Forward and
+   near ones rather than far, to few accidentals rather than many; an enharmonic key is a small step away. Forward and
    backward sums over this hidden Markov model give the keys of every beat, and with them how likely each name of a note
    is. After Temperley, The Cognition of Basic Musical Structures, 2001 (names by the line of fifths), and Raphael and
    Stoddard, Functional Harmonic Analysis Using Probabilistic Models, 2004 (the model over keys).
@@ -70,8 +70,8 @@ def spell(notes: np.ndarray, resolution: int) -> np.ndarray:
 
     Examples:
         >>> scale = [[beat, 0, pitch, 12, 0] for beat, pitch in enumerate((61, 63, 65, 66, 68, 70, 72, 73))]
-        >>> [fifths_name(int(n)) for n in spell(np.array(scale), 12)]
-        ['D♭', 'E♭', 'F', 'G♭', 'A♭', 'B♭', 'C', 'D♭']
+        >>> spell(np.array(scale), 12).tolist()
+        [-5, -3, -1, -6, -4, -2, 0, -5]
     """
     # Its metre is of no account here, and takes time to estimate.
     return spelled(Songs.of([notes], resolution, names=["song"], metres={"song": [[0, 4, 4]]}))

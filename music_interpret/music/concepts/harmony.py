@@ -11,7 +11,7 @@ import numpy as np
 
 from music_interpret.music.chords import QUALITIES, ROLES, chords, roles
 from music_interpret.music.concepts.concept import NONE, concept
-from music_interpret.music.pitches import PITCH_NAMES
+from music_interpret.music.pitches import MAJOR_TONICS, MINOR_TONICS, PITCH_NAMES
 from music_interpret.music.songs import Songs
 from music_interpret.music.sounding import after_last_group, sounding, union_over
 
@@ -43,7 +43,8 @@ INVERSIONS = ("root position", "first inversion", "second inversion", "third inv
 # By role of the bass.
 INVERSION = np.array([{"root": 0, "third": 1, "fifth": 2, "seventh": 3}.get(role, NONE) for role in (*ROLES, "")])
 NAMED = ("major", "minor", "dominant seventh")
-CHORD_NAMES = [f"{root} {quality}" for quality in NAMED for root in PITCH_NAMES]
+NAMED_ROOTS = {"major": MAJOR_TONICS, "minor": MINOR_TONICS, "dominant seventh": PITCH_NAMES}
+CHORD_NAMES = [f"{root} {quality}" for quality in NAMED for root in NAMED_ROOTS[quality]]
 # Where the qualities stand in `NAMED`, -1 for others; the last is for no chord.
 NAMED_QUALITY = np.array([NAMED.index(quality) if quality in NAMED else NONE for quality in (*QUALITIES, "")])
 
