@@ -36,9 +36,8 @@ def test_major_scales_have_each_letter_once(tonic, first):
 
 
 rows = st.tuples(st.integers(0, 40), st.integers(0, 11), st.integers(0, 127), st.integers(1, 48), st.just(0))
-songs = st.lists(
-    st.lists(rows, max_size=40).map(lambda r: np.array(sorted(set(r)), np.int64).reshape(-1, 5)), max_size=4
-)
+arrays = st.lists(rows, max_size=40).map(lambda r: np.array(sorted(set(r)), np.int64).reshape(-1, 5))
+songs = st.lists(arrays, max_size=4)
 
 
 @given(songs)
