@@ -25,7 +25,7 @@ import tqdm
 from music_interpret import __version__, files, paths
 from music_interpret.config import CheckedConfig, FolderName, PositiveInt, as_dict, positional, within
 from music_interpret.errors import InputError
-from music_interpret.music.dataset import JOURNAL, MANIFEST, SPELLINGS, SPLITS
+from music_interpret.music.dataset import JOURNAL, MANIFEST, SPLITS
 from music_interpret.music.duplicate_groups import DUPLICATES, write_duplicates
 from music_interpret.music.duplicates import find_duplicates
 from music_interpret.music.ingest_report import IngestReport, Outcome, journal, read_journal, report_of
@@ -34,6 +34,7 @@ from music_interpret.music.reader_process import Answer, Limits
 from music_interpret.music.score_readers import read_scores
 from music_interpret.music.score_sources import ScoreFile, content_sha256, find_scores
 from music_interpret.music.scores import Repeats, Work, polyphony
+from music_interpret.music.spelling import SPELLINGS
 from music_interpret.tokens.mmt_tables import mmt_encoding
 
 MIN_POLYPHONY = 0.1

@@ -15,7 +15,7 @@ from music_interpret.music.chord_segments import INVERSIONS, SEGMENT_QUALITIES, 
 from music_interpret.music.chords import NOT_IN_CHORD, QUALITIES, ROLES, chords, roles
 from music_interpret.music.concepts.concept import NONE, concept
 from music_interpret.music.concepts.voice import lines
-from music_interpret.music.pitches import PITCH_NAMES
+from music_interpret.music.pitches import MAJOR_TONICS, MINOR_TONICS, PITCH_NAMES
 from music_interpret.music.songs import Songs
 from music_interpret.music.sounding import after_last_group, over, sounding
 
@@ -52,7 +52,8 @@ INVERSION = np.array([{"root": 0, "third": 1, "fifth": 2, "seventh": 3}.get(role
 NAMED = ("major", "minor", "dominant seventh")
 STEP = 2
 NON_CHORD_NOTES = ("passing note", "neighbour", "suspension", "anticipation", "appoggiatura", "escape note", "other")
-CHORD_NAMES = [f"{root} {quality}" for quality in NAMED for root in PITCH_NAMES]
+NAMED_ROOTS = {"major": MAJOR_TONICS, "minor": MINOR_TONICS, "dominant seventh": PITCH_NAMES}
+CHORD_NAMES = [f"{root} {quality}" for quality in NAMED for root in NAMED_ROOTS[quality]]
 # Where the qualities stand in `NAMED`, -1 for others; the last is for no chord.
 NAMED_QUALITY = np.array([NAMED.index(quality) if quality in NAMED else NONE for quality in (*QUALITIES, "")])
 

@@ -20,7 +20,7 @@ ALBRECHT = "Albrecht and Shanahan, The use of large corpora to train a new type 
 ALDWELL = "Aldwell and Schachter, Harmony and Voice Leading, 1989"
 RAPHAEL = "Raphael and Stoddard, Functional harmonic analysis using probabilistic models, 2004"
 SCHOENBERG = "Schoenberg, Structural Functions of Harmony, 1954"
-SCALE_DEGREES = ("1", "b2", "2", "b3", "3", "4", "#4", "5", "b6", "6", "b7", "7")
+SCALE_DEGREES = ("1", "♭2", "2", "♭3", "3", "4", "♯4", "5", "♭6", "6", "♭7", "7")
 # Number of the degree of each semitone above the tonic, -1 for those outside of the scale; minor has both forms of its
 # sixth and seventh degrees.
 DIATONIC = np.array(
