@@ -480,6 +480,18 @@ def test_parts_that_differ_in_metre(tmp_path: Path) -> None:
     assert [(bar.metre, bar.end - bar.start) for bar in score.bars] == [((6, 8), 6), (None, 6)]
 
 
+def test_two_metres_whose_barlines_meet(tmp_path: Path) -> None:
+    """6/8 against 2/4: a dotted quarter lasts as long as a quarter."""
+    piano = part(note("C3", 2) * 2, note("D3", 2) * 2, note("E3", 4), divisions="2", attributes=time(("2", "4")))
+    voice = part(
+        note("C4", 3) + note("D4", 3), note(REST, 6), note("E4", 3), divisions="2", attributes=time(("6", "8"))
+    )
+    score = read(document(piano, voice), tmp_path)
+    found = [(onset, pitch, duration) for onset, pitch, duration in heads(score) if pitch >= 60]
+    assert found == [(0, 60, 1), (1, 62, 1), (4, 64, Fraction(3, 2))]
+    assert [Fraction(bar.end, score.ticks) for bar in score.bars] == [2, 4, 6]
+
+
 def test_measures_that_do_not_control(tmp_path: Path) -> None:
     """Don Giovanni's ball: 2/4 against 3/4, whose barlines meet after six quarters."""
     free = '<measure number="X1" non-controlling="yes">'
