@@ -18,7 +18,7 @@ from music_interpret.music.metre_evidence import GAP, HEARD, Frames, evidence, l
 from music_interpret.music.metre_network import BAR_OF_SIGNATURE, LENGTHS, SIGNATURES, Opinion, judge
 from music_interpret.music.notes import BEAT
 
-CHANGE = 12.0
+CHANGE = 8.0
 """Cost of a change, in nats."""
 QUARTER = 4
 """Frames in which a song changes at most once."""
