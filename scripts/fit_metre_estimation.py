@@ -4,7 +4,7 @@ The songs are those of data sets that `ingest` made. The weights in the package 
 ryansMammoth (the first 500), monteverdi, haydn and palestrina (the first 100), and from the OpenScore Lieder (the first
 1,000) and StringQuartets (49, none by Beethoven), MusicXML in the public domain (CC0); at least 50 notes each, of tunes
 30. Every second song by name is held out. To the songs come medleys, a third as many: the beginning of one and the end
-of another, or of itself, joined at a downbeat or one to three beats before it, so that changes and short bars are known.
+of another, or of itself, joined at a downbeat or one to three beats before it, to teach changes and short bars.
 
 The loss is the cross-entropy of hypotheses (a bar's length and where the first bar begins) and of signatures, over
 windows of six bars of 4/4 and over whole stretches of one metre. Adam with weight decay, a rate that rises and falls

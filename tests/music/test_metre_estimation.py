@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from fit_metre_estimation import Known, Network, batch, lessons, medley
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from music_interpret.music import metre_network
@@ -175,6 +175,7 @@ def test_neither_pitch_nor_beginning_matters(song: np.ndarray, transposed: int, 
     frames, onsets = lay_out(song, np.array([0, len(song)]), 12)
     other = onsets._replace(pitch=onsets.pitch + transposed)
     np.testing.assert_allclose(evidence(frames, onsets), evidence(frames, other), atol=1e-5)
+    assume(frames.length[0] > 1)
     alone = estimate(song)[0]
     later = estimate(rows(bars([12] * 3, 9)), song + [beats_late, 0, 0, 0, 0])[1]
     bar = alone[0][1] * 48 // alone[0][2]
