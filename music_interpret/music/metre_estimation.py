@@ -26,7 +26,7 @@ these songs:
 | monteverdi | 24 | .91 | .99 | 99 | 0 | 92 | 96 |
 | palestrina | 50 | .57 | .98 | 98 | 0 | 0 | 96 |
 
-Performed MIDI that is not on the grid gets nothing sensible: MCC .02 on 53 performances of ASAP, read at their nominal
+Performed MIDI that is not on the grid gets nothing sensible: MCC .01 on 53 performances of ASAP, read at their nominal
 tempo. Where downbeats matter, time signatures are better.
 """
 
