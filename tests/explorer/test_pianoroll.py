@@ -206,7 +206,7 @@ def test_crisp_on_a_dense_screen(drawn):
 def test_a_long_piece_scrolls_and_draws_only_what_is_seen(drawn, until):
     many = {key: (np.arange(1000) * 6).tolist() for key in ("onset",)}
     many |= {"duration": [6] * 1000, "pitch": [50 + i % 30 for i in range(1000)], "lane": [0] * 1000}
-    many |= {"voice": [0] * 1000, "token": list(range(1000))}
+    many |= {"voice": [0] * 1000, "spelling": [0] * 1000, "token": list(range(1000))}
     roll = excerpt()["roll"] | {
         "notes": many,
         "start": 0,
