@@ -2,9 +2,9 @@
 
 The songs are those of data sets that `ingest` made. The weights in the package come from music21's bach, palestrina
 (the first 400), haydn, mozart (quartets only), ryansMammoth, airdsAirs and oneills1850, and from the OpenScore Lieder
-(1,400) and StringQuartets (95, none by Beethoven), MusicXML in the public domain (CC0); at least 50 notes each, of tunes
-30. Every second song by name is held out, and songs that are nearly the same as one of these, in any of the data sets,
-are left out.
+(1,400) and StringQuartets (95, none by Beethoven), MusicXML in the public domain (CC0); at least 50 notes each, of
+tunes 30. Every second song by name is held out, and songs that are nearly the same as one of these, in any of the data
+sets, are left out.
 
 To the songs come medleys, a third as many: the beginning of one and the end of another, or of itself, joined at a
 downbeat or one to three beats before it, to teach changes and short bars. And a third of the songs comes once more in
