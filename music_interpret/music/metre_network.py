@@ -1,9 +1,10 @@
-"""The network that says, of each sixteenth of songs, what speaks for bars of each length and for a downbeat of such.
+"""Networks that say, of each sixteenth of songs, what speaks for bars of each length and for a downbeat of such.
 
-A residual network of dilated convolutions over `metre_evidence.py` (after van den Oord et al., WaveNet, 2016; Davies &
+Residual networks of dilated convolutions over `metre_evidence.py` (after van den Oord et al., WaveNet, 2016; Davies &
 Böck, Temporal convolutional networks for musical audio beat tracking, EUSIPCO 2019), of three taps each, to which
-half-way the mean over the song is added: h ← h + relu(W * h + b). It sees 127 sixteenths before and after. Its weights,
-`metre_weights.safetensors`, are fitted by `scripts/fit_metre_estimation.py`, which says how.
+half-way the mean over the song is added: h ← h + relu(W * h + b). They see 127 sixteenths before and after. Opinions of
+three, fitted apart, are averaged. The weights, `metre_weights.safetensors`, are fitted by
+`scripts/fit_metre_estimation.py`, which says how.
 """
 
 import functools
@@ -28,7 +29,7 @@ MEAN_AFTER = 3
 
 
 class Opinion(NamedTuple):
-    """What the network says of each frame, float32; in nats, to be added up over frames."""
+    """What the networks say of each frame, float32; in nats, to be added up over frames."""
 
     length: np.ndarray
     """For a bar of each length, (n_frames, n_lengths)."""
@@ -45,7 +46,16 @@ def judge(evidence: np.ndarray, frames: Frames) -> Opinion:
         evidence: of each frame, float32 (n_frames, N_EVIDENCE).
         frames: where songs are.
     """
-    weights = _weights()
+    networks = _networks()
+    said = np.zeros((frames.total, 2 * len(LENGTHS) + len(SIGNATURES)), np.float32)
+    for weights in networks:
+        said += _said(evidence, frames, weights) / np.float32(len(networks))
+    n = len(LENGTHS)
+    return Opinion(said[:, :n], said[:, n : 2 * n], said[:, 2 * n :])
+
+
+def _said(evidence: np.ndarray, frames: Frames, weights: dict[str, np.ndarray]) -> np.ndarray:
+    """What one network says, the columns of `Opinion` alongside, float32."""
     inside = frames.inside()[:, None].astype(np.float32)
     hidden = _layer(evidence, weights, "in", 1) * inside
     for number, dilation in enumerate(DILATIONS):
@@ -56,9 +66,7 @@ def judge(evidence: np.ndarray, frames: Frames) -> Opinion:
             means = np.add.reduceat(hidden, edges, axis=0)[::2] / frames.length[there, None]
             more = np.maximum(means @ weights["mean.weight"] + weights["mean.bias"], 0).astype(np.float32)
             hidden[inside[:, 0] > 0] += np.repeat(more, frames.length[there], axis=0)
-    said = (hidden @ weights["out.weight"] + weights["out.bias"]) * inside
-    n = len(LENGTHS)
-    return Opinion(said[:, :n], said[:, n : 2 * n], said[:, 2 * n :])
+    return (hidden @ weights["out.weight"] + weights["out.bias"]) * inside
 
 
 def _layer(values: np.ndarray, weights: dict[str, np.ndarray], name: str, dilation: int) -> np.ndarray:
@@ -71,5 +79,10 @@ def _layer(values: np.ndarray, weights: dict[str, np.ndarray], name: str, dilati
 
 
 @functools.cache
-def _weights() -> dict[str, np.ndarray]:
-    return {name: value.astype(np.float32) for name, value in load_file(WEIGHTS).items()}
+def _networks() -> list[dict[str, np.ndarray]]:
+    """Weights of each network by name; in the file, names begin with the network's number."""
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for name, value in load_file(WEIGHTS).items():
+        number, _, part = name.partition(".")
+        found.setdefault(number, {})[part] = value.astype(np.float32)
+    return [found[number] for number in sorted(found)]

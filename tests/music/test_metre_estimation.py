@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from fit_metre_estimation import Known, Network, batch, batches, lessons, medley, near_duplicates, often, scaled
+from fit_metre_estimation import Known, Network, batch, batches, lessons, medley, near_duplicates, often, save, scaled
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -200,19 +200,20 @@ def test_neither_pitch_nor_beginning_matters(song: np.ndarray, transposed: int, 
 def test_the_package_computes_what_was_fitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """NumPy and torch agree on two songs on one line, with weights at random."""
     torch.manual_seed(3)
-    network = Network(8)
-    network.save(tmp_path / "weights.safetensors")
+    networks = [Network(8), Network(12)]
+    save(networks, tmp_path / "weights.safetensors")
     monkeypatch.setattr(metre_network, "WEIGHTS", tmp_path / "weights.safetensors")
-    metre_network._weights.cache_clear()
+    metre_network._networks.cache_clear()
     try:
         songs = [rows(bars([12] * 3, 5)), rows(bars([18] * 2, 7))]
         frames, onsets = lay_out(np.concatenate(songs), np.cumsum([0, *map(len, songs)]), 12)
         said = metre_network.judge(evidence(frames, onsets), frames)
         there = batch(lessons([(song, np.array([[0, 3, 4]])) for song in songs], 12))
         with torch.no_grad():
-            expected = network(there.evidence, there.song).numpy()
+            first, second = (network(there.evidence, there.song).numpy() for network in networks)
     finally:
-        metre_network._weights.cache_clear()
+        metre_network._networks.cache_clear()
+    expected = (first + second) / 2
     assert expected.std() > 0.01
     np.testing.assert_allclose(np.concatenate(said, axis=1), expected, atol=0.01)
 
