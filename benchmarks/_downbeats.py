@@ -1,8 +1,8 @@
 """Downbeats of MIDI scores, held against annotations in seconds, as the ASAP data set has them.
 
-Beside a score `<name>.mid` lies `<name>_annotations.txt`: seconds, seconds and a label in each line, of which those with
-`db` are downbeats. F is the harmonic mean of precision and recall; a downbeat is right within an eighth of a quarter
-note. Counted are downbeats from the first note to the last onset.
+`<name>_annotations.txt` alongside `<name>.mid` has seconds, seconds and a label in each line; those with `db` are
+downbeats. F is the harmonic mean of precision and recall; a downbeat is right within an eighth of a quarter note.
+Downbeats count from the first note to the last onset.
 """
 
 from itertools import pairwise

@@ -148,7 +148,8 @@ def checkout(folder: Path, commit: str) -> Path:
         if done.returncode:
             raise InputError(f"no commit {commit} in {ROOT}: {last_line(done.stderr.decode())}")
         folder.mkdir(parents=True, exist_ok=True)
-        tarfile.open(fileobj=BytesIO(done.stdout)).extractall(folder, filter="data")
+        with tarfile.open(fileobj=BytesIO(done.stdout)) as archive:
+            archive.extractall(folder, filter="data")
     return folder
 
 

@@ -40,7 +40,7 @@ def piece(heads: Iterable[Head], *, midi: bool = False) -> Piece:
     """Notes of note heads. Ties join the next note of part and pitch; of MIDI, ends are snapped, not durations."""
     sounding: list[list[Any]] = []
     waiting: dict[tuple[int, int, Fraction], list[list[Any]]] = {}
-    for head in sorted((head._replace(onset=exact(head.onset), end=exact(head.end)) for head in heads)):
+    for head in sorted(head._replace(onset=exact(head.onset), end=exact(head.end)) for head in heads):
         before = waiting.get((head.part, head.pitch, Fraction(head.onset)))
         if head.tied_back and before:
             note = before.pop()

@@ -17,6 +17,8 @@ from _common import Head, Piece, piece, serve
 
 verovio.enableLog(verovio.LOG_OFF)
 FORMATS = {".krn": "humdrum", ".abc": "abc"}
+STEPS_OF = (0, 2, 4, 5, 7, 9, 11)
+ALTERATIONS = {"s": 1, "f": -1, "n": 0, "ss": 2, "x": 2, "ff": -2, "ts": 3, "tf": -3}
 PLAYED_OTHERWISE = (
     r"<note\b(?:(?!</note>).)*?<grace.*?</note>",
     r"<arpeggiate[^>]*/>",
@@ -62,16 +64,30 @@ def heads(toolkit: Any) -> Iterator[Head]:
             if name in begun:
                 spans[name] = begun.pop(name), event["qstamp"]
         begun |= dict.fromkeys(event.get("on", ()), event["qstamp"])
-    ties = dict(_ties(toolkit.getMEI()))
+    mei = toolkit.getMEI()
+    ties = dict(_ties(mei))
     tied_back = set(ties.values())
+    pitches = dict(_pitches(mei))
     for name, (onset, end) in spans.items():
-        attributes = toolkit.getElementAttr(name)
-        if "grace" not in attributes and attributes.get("cue") != "true" and name not in tied_back and end > onset:
+        if name in pitches and name not in tied_back and end > onset:
             following = ties.get(name)
             while following in spans and abs(spans[following][0] - end) < 1e-3:
                 end = spans[following][1]
                 following = ties.get(following)
-            yield Head(onset, end, toolkit.getMIDIValuesForElement(name)["pitch"])
+            yield Head(onset, end, pitches[name])
+
+
+def _pitches(mei: str) -> Iterator[tuple[str, int]]:
+    """Name and MIDI pitch of each note that is no grace or cue note. The toolkit's own answers search the whole score
+    for each note.
+    """
+    for head, inside in re.findall(r"<note\b([^>]*?)(?:/>|>(.*?)</note>)", mei, re.DOTALL):
+        said = dict(re.findall(r'([\w:.]+)="([^"]*)"', head))
+        accidental = re.search(r'accid(?:\.ges)?="(\w+)"', head + inside)
+        if "grace" not in said and said.get("cue") != "true" and "pname" in said:
+            octave = int(said.get("oct.ges", said["oct"]))
+            alteration = ALTERATIONS.get(accidental[1], 0) if accidental else 0
+            yield said["xml:id"], 12 * (octave + 1) + STEPS_OF["cdefgab".index(said["pname"])] + alteration
 
 
 def _ties(mei: str) -> Iterator[tuple[str, str]]:
