@@ -236,6 +236,8 @@ def print_corpus(name: str, figures: dict[str, Any]) -> None:
     for key in ("before_and_after", "downbeats"):
         if figures.get(key):
             print(key.replace("_", " ") + ":", ", ".join(f"{k} {v}" for k, v in figures[key].items()))
+    if figures.get("ours_differs"):
+        print("ours differs:", ", ".join(figures["ours_differs"][:10]), flush=True)
 
 
 def benchmark(config: Config) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def of_text(text: str, kind: str) -> Piece | None:
 
 
 def heads(toolkit: Any) -> Iterator[Head]:
-    """Of the score that is loaded. A tie that the score has leads to the note where the first ends, or to none."""
+    """Of the score that is loaded. A tie counts if it leads to a note that starts where the first ends."""
     begun: dict[str, Any] = {}
     spans: dict[str, tuple[Any, Any]] = {}
     for event in toolkit.renderToTimemap({"includeMeasures": False, "includeRests": False}):
@@ -66,15 +66,15 @@ def heads(toolkit: Any) -> Iterator[Head]:
         begun |= dict.fromkeys(event.get("on", ()), event["qstamp"])
     mei = toolkit.getMEI()
     ties = dict(_ties(mei))
-    tied_back = set(ties.values())
+    follows = {a: b for a, b in ties.items() if {a, b} <= spans.keys() and abs(spans[b][0] - spans[a][1]) < 1e-3}
+    joined = set(follows.values())
     pitches = dict(_pitches(mei))
     for name, (onset, end) in spans.items():
-        if name in pitches and name not in tied_back and end > onset:
-            following = ties.get(name)
-            while following in spans and abs(spans[following][0] - end) < 1e-3:
-                end = spans[following][1]
-                following = ties.get(following)
-            yield Head(onset, end, pitches[name])
+        if name in pitches and name not in joined and end > onset:
+            last = name
+            while last in follows:
+                last = follows[last]
+            yield Head(onset, spans[last][1], pitches[name])
 
 
 def _pitches(mei: str) -> Iterator[tuple[str, int]]:
