@@ -3,14 +3,15 @@
 python3 benchmarks/_readers_abc.py FOLDER_OR_FILE … [--every N] [--show N] [--readers ours,abc2midi,…]
 
 Prints, per reader, on how many tunes it has the notes that at least two programs agree on, how often it agrees with
-ours, and its processor seconds per 1,000 tunes (child processes
-too); then the tunes where ours differs from what the others agree on. Notes are
-(onset, pitch, duration) in steps of 1/12 quarter note, with ties joined, from the first note's beat on.
+ours, and its processor seconds per 1,000 tunes (child processes too); then the tunes where ours differs from what the
+others agree on. Notes are (onset, pitch, duration) in steps of 1/12 quarter note, with ties joined, from the first
+note's beat on.
 
-Readers: ours; music21 (all of a file by `scores.read_works` where that still uses it, else tune by tune); verovio; and
-abc2midi, with a tune as the file has it ("symusic", which runs the abc2midi in its wheel, and with the `L:` that the
-metre implies written into each tune, as its author proposes) or with its own options ("abc2midi"). The last three play
-repeats, grace notes and decorations; these are taken out of the text first. symusic and abc2midi are one program.
+Readers: ours; music21, a whole file at a time; verovio; and abc2midi, as symusic runs the one in its wheel, with the
+`L:` that the metre implies written into each tune ("symusic"), or the installed one with options against broken rhythm
+of its own ("abc2midi"): one program, of one voice. Of these two, 5.02 (in symusic 0.6.0) joins a note with one of
+another pitch by a tie, which 4.84 does not. The last three play repeats, grace notes and decorations, which are
+therefore taken out of the text first.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import base64
 import multiprocessing
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -102,10 +104,28 @@ def by_ours(path: Path) -> list[Notes | None]:
 
 def by_music21(path: Path) -> list[Notes | None]:
     """Every tune of a file, by music21's own book splitting; a bad tune loses the file."""
-    from music_interpret.music.scores import read_works
+    from music21 import converter, harmony, stream
 
-    works = read_works(path, STEPS)
-    return [steps([(b + s / 12, b + (s + d) / 12, p) for b, s, p, d, _ in work.notes.tolist()]) for work in works]
+    parsed = converter.parse(path.resolve(), format="abc", forceSource=True)
+    read: list[Notes | None] = []
+    for work in parsed.scores if isinstance(parsed, stream.Opus) else [parsed]:
+        rows = []
+        for part in list(work.parts) or [work]:
+            tied: dict[tuple[int, Fraction], list] = {}
+            for element in part.flatten().notes:
+                if element.duration.isGrace or isinstance(element, harmony.ChordSymbol):
+                    continue
+                onset = Fraction(element.offset).limit_denominator(10080)
+                end = onset + Fraction(element.quarterLength).limit_denominator(10080)
+                for note in element.notes if element.isChord else (element,):
+                    row = tied.pop((note.pitch.midi, onset), None)
+                    if row is None:
+                        rows.append(row := [onset, end, note.pitch.midi])
+                    row[1] = end
+                    if note.tie and note.tie.type != "stop":
+                        tied[note.pitch.midi, end] = row
+        read.append(steps([(a, b, p) for a, b, p in rows]))
+    return read
 
 
 def _midi_notes(midi: Any, late: int = 0) -> Notes:
@@ -164,14 +184,14 @@ def by_abc2midi(path: Path) -> list[Notes | None]:
     """Every tune of a file, by abc2midi: 3:1 for broken rhythm, no grace notes, dynamics or chords of its own."""
     import symusic
 
-    own = Path(symusic.__file__).parent / "bin" / "abc2midi"
+    own = shutil.which("abc2midi") or str(Path(symusic.__file__).parent / "bin" / "abc2midi")
     read: list[Notes | None] = []
     with tempfile.TemporaryDirectory() as folder:
         for tune in tunes(path):
             source, out = Path(folder, "tune.abc"), Path(folder, "tune.mid")
             source.write_text(re.sub("X:.*", "X:1", plain(tune), count=1), encoding="utf-8")
             out.unlink(missing_ok=True)
-            command = [str(own), str(source), "1", "-o", str(out), "-RS", "-NGRA", "-NFNP", "-NGUI"]
+            command = [own, str(source), "1", "-o", str(out), "-RS", "-NGRA", "-NFNP", "-NGUI"]
             subprocess.run(command, capture_output=True, timeout=60)
             read.append(_midi_notes(symusic.Score(out), 1) if out.is_file() else None)
     return read
@@ -184,6 +204,27 @@ READERS: dict[str, Callable[[Path], list[Notes | None]]] = {
     "symusic": by_symusic,
     "abc2midi": by_abc2midi,
 }
+
+
+def read_by(name: str, path: Path, n_tunes: int, seconds: Counter[str]) -> list[Notes | None]:
+    """Every tune of a file by a reader, all None if it loses the file or counts other tunes; adds what it took."""
+    start = sum(os.times()[:4])
+    try:
+        read = READERS[name](path)
+    except Exception as error:  # whatever a library raises costs it the file
+        print(f"{name}: {path.name}: {type(error).__name__}: {str(error)[:100]}", file=sys.stderr)
+        read = []
+    seconds[name] += sum(os.times()[:4]) - start
+    return read if len(read) == n_tunes else [None] * n_tunes
+
+
+def agreed(result: dict[str, Notes | None]) -> Notes | None:
+    """The notes of a tune that most programs have, if at least two do."""
+    programs: dict[str, set[Notes]] = {}
+    for name, notes in result.items():
+        programs.setdefault(PROGRAM[name], set()).update([] if notes is None else [notes])
+    votes = Counter(notes for found in programs.values() for notes in found).most_common(1)
+    return votes[0][0] if votes and votes[0][1] > 1 else None
 
 
 def main() -> None:
@@ -202,31 +243,16 @@ def main() -> None:
     differ = []
     for path in files[:: options.every]:
         n = len(tunes(path))
-        read: dict[str, list[Notes | None]] = {}
-        for name in names:
-            start = sum(os.times()[:4])
-            try:
-                read[name] = READERS[name](path)
-            except Exception as error:  # whatever a library raises costs it the file
-                print(f"{name}: {path.name}: {type(error).__name__}: {str(error)[:100]}", file=sys.stderr)
-                read[name] = []
-            seconds[name] += sum(os.times()[:4]) - start
-            if len(read[name]) != n:
-                read[name] = [None] * n
+        read = {name: read_by(name, path, n, seconds) for name in names}
         n_tunes += n
         for index in range(n):
             result = {name: read[name][index] for name in names}
-            programs = {PROGRAM[name]: {result[name]} - {None} for name in reversed(names)}
-            votes = Counter(notes for found in programs.values() for notes in found)
-            for name in names:
-                same[name] += result[name] is not None and result[name] == result["ours"]
-            agreed, count = votes.most_common(1)[0] if votes else ((), 0)
-            if count > 1:
-                n_agreed += 1
-                for name in names:
-                    right[name] += result[name] == agreed
-            if count < 2 or result["ours"] != agreed:
-                differ.append(f"{path.name} tune {index + 1}: {'no two agree' if count < 2 else 'ours differs'}")
+            expected = agreed(result)
+            n_agreed += expected is not None
+            right.update(name for name in names if expected is not None and result[name] == expected)
+            same.update(name for name in names if result[name] is not None and result[name] == result["ours"])
+            if expected is None or result["ours"] != expected:
+                differ.append(f"{path.name} tune {index + 1}: {'ours differs' if expected else 'no two agree'}")
     print(f"{n_tunes} tunes of {len(files[:: options.every])} files; two programs agree on {n_agreed}")
     for name in names:
         print(

@@ -25,7 +25,7 @@ import tqdm
 from music_interpret import __version__, files, paths
 from music_interpret.config import CheckedConfig, FolderName, PositiveInt, as_dict, positional, within
 from music_interpret.errors import InputError
-from music_interpret.music.dataset import JOURNAL, MANIFEST, SPELLINGS, SPLITS
+from music_interpret.music.dataset import JOURNAL, MANIFEST, SPLITS
 from music_interpret.music.duplicate_groups import DUPLICATES, write_duplicates
 from music_interpret.music.duplicates import find_duplicates
 from music_interpret.music.ingest_report import IngestReport, Outcome, journal, read_journal, report_of
@@ -34,6 +34,7 @@ from music_interpret.music.reader_process import Answer, Limits
 from music_interpret.music.score_readers import read_scores
 from music_interpret.music.score_sources import ScoreFile, content_sha256, find_scores
 from music_interpret.music.scores import Repeats, Work, polyphony
+from music_interpret.music.spelling import SPELLINGS
 from music_interpret.tokens.mmt_tables import mmt_encoding
 
 MIN_POLYPHONY = 0.1
@@ -52,8 +53,8 @@ class IngestConfig(CheckedConfig):
 
     source: str = positional()
     """a score, a folder of scores (with its subfolders), or `music21:<corpus>` for one that music21 brings along, such
-    as `music21:bach`; MIDI (.mid .midi .kar .rmi), MusicXML (.mxl .musicxml .xml), Humdrum kern (.krn) and ABC (.abc)
-    are read"""
+    as `music21:bach`; MIDI (.mid .midi .kar .rmi), MusicXML (.mxl .musicxml .xml), MuseScore (.mscz .mscx), MEI (.mei),
+    Humdrum kern (.krn) and ABC (.abc) are read"""
     dataset_name: FolderName = positional()
     """name of the data set; it is written to `data/base/<dataset_name>`"""
     resolution: Literal[12, 24] = 12

@@ -14,6 +14,9 @@ from music_interpret.activation_extraction import ExtractionConfig, extract
 from music_interpret.activations.song_batches import plan_batches
 from music_interpret.activations.store import open_set
 from music_interpret.models.site import Site
+from music_interpret.music.dataset import SPLITS
+from music_interpret.music.duplicate_groups import write_duplicates
+from music_interpret.music.duplicates import find_duplicates
 
 STORE = "data/activations/sod_{}_residual"
 
@@ -226,3 +229,18 @@ def test_manifest_says_what_made_it(home, command):
     shard = np.load(folder / "layer_001/raw/shard_0000.npy")
     assert layer["checksums"] == [f"crc32:{zlib.crc32(shard.tobytes()):08x}"]
     assert layer["finished"] and layer["dtype"] == "float16" and layer["precision"] == "float32"
+
+
+def test_lists_that_separate_near_duplicates_get_a_warning(many_songs, command):
+    """Of each golden song there are ten transpositions, on all three lists."""
+    folder = many_songs / "data/base/sod"
+    first = command("extract", "sod", "ape", "--layers", 1)
+    assert first.code == 0 and "warning" not in first.err
+    names = [name for split in SPLITS for name in (folder / f"{split}-names.txt").read_text().split()]
+    write_duplicates(folder, find_duplicates(folder, names, 12, 2**26))
+    again = command("extract", "sod", "ape", "--layers", 1)
+    (line,) = (line for line in again.err.splitlines() if "warning" in line)
+    assert again.code == 0 and line.partition(": what")[0] == (
+        f"warning: {folder}: 4 groups of near-duplicates are in more than one split, "
+        "first bach-bwv353_0 (train) and bach-bwv353_4 (valid)"
+    )

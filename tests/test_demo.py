@@ -12,15 +12,15 @@ from music_interpret.errors import InputError
 
 def test_demo_on_a_few_songs(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("MUSIC_INTERPRET_HOME", str(tmp_path))
-    demo(DemoConfig(songs=48, features=3))
+    demo(DemoConfig(songs=80, features=1))
     first = capsys.readouterr().out
-    assert first.count("\nlatent ") == 3 and ">>> " in first and "Where everything is stored" in first
+    assert first.count("\nlatent ") == 1 and ">>> " in first and "Where everything is stored" in first
     names = (tmp_path / "data/base/m21/names.txt").read_text().split()
-    assert len(names) == 48 and all(name.startswith("bach-") for name in names)
+    assert len(names) == 80 and all(name.startswith("bach-") for name in names)
     held_out = json.loads((tmp_path / "reports/demo/sae/layer_005/held_out.json").read_text())
-    assert held_out  # the base model's own held-out songs are among the first 48
+    assert held_out  # the base model's own held-out songs are among the first 80
     files = tree(tmp_path)
-    demo(DemoConfig(songs=48, features=3))
+    demo(DemoConfig(songs=80, features=1))
     second = capsys.readouterr().out
     assert "ingest: nothing to do" in second and "is finished" in second
     assert (
@@ -34,14 +34,14 @@ def test_demo_on_a_few_songs(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(stage, "explore", lambda config: seen.append(config.run))
     for stream in (sys.stdin, sys.stdout):
         monkeypatch.setattr(stream, "isatty", lambda: True)
-    demo(DemoConfig(songs=48, features=3))
+    demo(DemoConfig(songs=80, features=1))
     assert seen == [str(tmp_path / "reports/demo/sae/layer_005")] and "See and hear them" in capsys.readouterr().out
-    demo(DemoConfig(songs=48, features=3, explore=False))
+    demo(DemoConfig(songs=80, features=1, explore=False))
     assert len(seen) == 1
 
     def lacking(_config):
         raise InputError("the explorer needs fastapi")
 
     monkeypatch.setattr(stage, "explore", lacking)
-    demo(DemoConfig(songs=48, features=3))
+    demo(DemoConfig(songs=80, features=1))
     assert "note: the explorer needs fastapi" in capsys.readouterr().out

@@ -69,7 +69,7 @@ def test_features_shows_top_tokens_in_context(run, command):
         assert head.startswith(f"#{rank}  activation {value:.3f}  {songs.names[song]} (")
         assert f"token {token - songs.first_token[song]} of {songs.n_tokens[song]}" in head
         marked = [line for line in lines if line.startswith(">>> ")]
-        assert marked == [">>> " + scheme.dump(np.asarray(index.activations.tokens[token : token + 1]))]
+        assert marked == [">>> " + scheme.line(np.asarray(index.activations.tokens[token]))]
         assert 3 <= len(lines) <= 5
 
 

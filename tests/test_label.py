@@ -9,6 +9,7 @@ import pytest
 from music_interpret.features.labels import SCHEMA
 from music_interpret.files import sha256
 from music_interpret.music.concepts.expert import COLUMNS
+from music_interpret.music.duplicate_groups import DUPLICATES, Duplicate, write_duplicates
 
 OWN = '''
 from music_interpret.music.concepts.concept import concept
@@ -96,6 +97,18 @@ def test_annotations_are_reported_song_by_song(run, command, tmp_path):
     assert "no annotation table fits" in command("label", "s/e", "--annotations", tmp_path).refused()
 
 
+def test_lists_that_separate_near_duplicates_get_a_warning(run, command):
+    folder = run.parents[3] / "data/base/sod"
+    first = "bach-bwv353_0", "bach-bwv353_9"
+    write_duplicates(folder, [Duplicate(first[0], name, first[0], 1.0, 1.0, True) for name in first])
+    outcome = command("label", "s/e", "--no-controls")
+    (line,) = (line for line in outcome.err.splitlines() if "warning" in line)
+    assert outcome.code == 0 and line.startswith(
+        f"warning: {folder}: 1 group of near-duplicates is in more than one split, first {first[0]} (train) and "
+        f"{first[1]} (test): "
+    )
+
+
 def test_bad_input(run, command, tmp_path):
     assert "no labels in" in command("features", "s/e", "--concept", "pitch").refused()
     assert "none.py" in command("label", "s/e", "--concepts", tmp_path / "none.py").refused()
@@ -109,6 +122,9 @@ def test_bad_input(run, command, tmp_path):
     metres.write_text('{"song": "4/4"}')
     assert "metres.json" in command("label", "s/e").refused()
     metres.unlink()
+    (metres.parent / DUPLICATES).write_text("song\n")
+    assert DUPLICATES in command("label", "s/e").refused()
+    (metres.parent / DUPLICATES).unlink()
     (run / "features/index.json").unlink()
     assert "music-interpret index" in command("label", "s/e").refused()
 

@@ -11,7 +11,7 @@ from music_interpret.explorer.firings_file import FiringsFile
 from music_interpret.explorer.pieces import Piece, Pieces
 from music_interpret.features.index import FeatureIndex
 from music_interpret.features.labels import read_rows
-from music_interpret.features.sequences import sequences_of
+from music_interpret.features.sequences import dataset_of, sequences_of
 from music_interpret.music.concepts.concept import NONE
 from music_interpret.runs.run import Run, open_run
 from music_interpret.tokens.concept_table import concept_table
@@ -81,7 +81,7 @@ class Explored:
         self.scheme: TokenScheme = sequences.scheme
         self.firings = FiringsFile(self.index)
         """The run's firings, to be read a few at a time."""
-        self.pieces = Pieces.of(sequences, run.activations.songs.splits)
+        self.pieces = Pieces.of(sequences, run.activations.songs.splits, dataset_of(run.activations))
         """All songs."""
         self.rows: Mapping[str, np.ndarray] = _by_latent(read_rows(run.labels)) if run.labelled else {}
         """Columns of labels.parquet, sorted by latent and rank; empty if the run is not labelled."""

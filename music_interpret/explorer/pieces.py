@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from music_interpret.explorer.spelled_notes import spelling_of
+from music_interpret.music.dataset import Dataset
 from music_interpret.music.songs import Songs
 from music_interpret.music.voices import Voices, voices
 from music_interpret.tokens.scheme import TokenScheme
@@ -30,6 +32,8 @@ class Notes(NamedTuple):
     """Number of the melodic line in its song, int16; see `music/voices.py`."""
     token: np.ndarray
     """Index in its song of the token that completes the note, int32."""
+    spelling: np.ndarray
+    """Number on the line of fifths, int8; see `music/spelling.py`."""
 
     def taken(self, here: slice | np.ndarray) -> "Notes":
         """Some of them."""
@@ -97,14 +101,20 @@ class Pieces(NamedTuple):
     """Whether a song's metre is an estimate, bool (n_songs,)."""
 
     @classmethod
-    def of(cls, sequences: Sequences, splits: np.ndarray) -> "Pieces":
-        """Find the notes, lines and bars of all songs, some at a time, so that memory stays small."""
+    def of(cls, sequences: Sequences, splits: np.ndarray, dataset: Dataset | None = None) -> "Pieces":
+        """Find the notes, lines and bars of all songs, some at a time, so that memory stays small.
+
+        Args:
+            sequences: what the model reads.
+            splits: split of each song.
+            dataset: what may know how notes are spelled.
+        """
         parts, stretches = [], []
         for start, stop in sequences.chunks():
             part = sequences.part(start, stop)
             metres, sizes = part.songs.metres, np.diff(part.songs.first_note)
             token = part.aligned.completing - np.repeat(part.first_token[:-1], sizes)
-            parts.append((_compact(part.songs, token), sizes))
+            parts.append((_compact(part.songs, token, dataset), sizes))
             stretches.append((np.stack([metres.start, metres.bar_steps], 1), np.diff(metres.first), metres.estimated))
         return cls(
             sequences=sequences,
@@ -138,10 +148,10 @@ def one_piece(
     return Pieces.of(sequences, np.array(["yours"])).piece(0)._replace(key=key), sequences
 
 
-def _compact(songs: Songs, token: np.ndarray) -> Notes:
+def _compact(songs: Songs, token: np.ndarray, dataset: Dataset | None) -> Notes:
     lines = line_numbers(songs.once(voices), songs.first_note)
-    columns = (songs.onset, songs.duration, songs.pitch, songs.program, lines, token)
-    kinds = (np.int32, np.int16, np.uint8, np.uint8, np.int16, np.int32)
+    columns = (songs.onset, songs.duration, songs.pitch, songs.program, lines, token, spelling_of(songs, dataset))
+    kinds = (np.int32, np.int16, np.uint8, np.uint8, np.int16, np.int32, np.int8)
     return Notes(*(column.astype(kind) for column, kind in zip(columns, kinds, strict=True)))
 
 

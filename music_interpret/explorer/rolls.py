@@ -65,6 +65,7 @@ def roll(piece: Piece, scheme: TokenScheme, start: int = 0, end: int | None = No
             "pitch": notes.pitch,
             "lane": lane,
             "voice": notes.voice,
+            "spelling": notes.spelling,
             "token": notes.token,
         },
         "lanes": [{"program": int(p), "name": NAME_OF_PROGRAM[int(p)]} for p in programs],

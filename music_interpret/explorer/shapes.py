@@ -19,6 +19,8 @@ class Notes(TypedDict):
     """Indices into the roll's `lanes`."""
     voice: np.ndarray
     """Numbers of melodic lines in the song."""
+    spelling: np.ndarray
+    """Numbers on the line of fifths, C being 0; see `music/spelling.py`."""
     token: np.ndarray
     """Indices of the notes' tokens in the song."""
 

@@ -4,7 +4,7 @@ import tempfile
 import threading
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from music_interpret.explorer.pieces import one_piece
 from music_interpret.explorer.song import Playable
 from music_interpret.music.reader_process import Answer, Limits
 from music_interpret.music.score_readers import ScoreReader
-from music_interpret.music.scores import FORMATS
+from music_interpret.music.scores import FORMATS, Work
 
 LARGEST_BYTES = 4 * 2**20
 LIMITS = Limits(seconds=20.0, address_bytes=4 * 2**30, unpacked_bytes=32 * 2**20)
@@ -68,14 +68,17 @@ class Uploads:
             answer = self.reader.read(path, self.explored.scheme.resolution)
         if answer.broken:
             raise InputError(_sentence(answer, self.reader.limits))
+        if not answer.works and answer.lost:
+            raise InputError(f"this file cannot be read as music: {answer.lost[0].reason}")
         if not answer.works:
             raise InputError("this file holds no piece")
         work = next((work for work in answer.works if len(work.notes)), None)
         if work is None:
             raise InputError("no note in this file is for an instrument that the model knows (drums are left out)")
-        return self._keep(name, work.notes, {name: work.metres} if work.metres else {}, len(answer.works))
+        return self._keep(name, work, len(answer.works) + len(answer.lost))
 
-    def _keep(self, name: str, notes: np.ndarray, metres: dict[str, Any], n_works: int) -> Uploaded:
+    def _keep(self, name: str, work: Work, n_works: int) -> Uploaded:
+        notes, metres = work.notes, {name: work.metres} if work.metres else {}
         self._load()
         tokens = self.explored.run.model.encode(notes)
         firings = self._firings(tokens)
@@ -87,6 +90,10 @@ class Uploads:
         notices = []
         if n_works > 1:
             notices.append(f"the file holds {n_works} pieces; this is the first")
+        if work.left_out:
+            notices.append("left out: " + ", ".join(f"{kind} ({n:,})" for kind, n in work.left_out.items()))
+        if work.miscounted:
+            notices.append("of the file's {:,} notes {:,} were read".format(*work.miscounted))
         if read < len(notes):
             notices.append(f"the model reads the first {read:,} of {len(notes):,} notes")
         uploaded = Uploaded(Playable(piece, firings, sequences), len(notes), "; ".join(notices) or None)

@@ -10,6 +10,7 @@ from music_interpret.errors import InputError
 from music_interpret.features.index import FeatureIndex
 from music_interpret.features.labels import Labels, read_rows
 from music_interpret.features.reading import examples, to_text
+from music_interpret.music.name_search import searchable
 
 CLEAR_GAIN = 0.1
 """F1 by which a name has to beat every property of the token itself to be shown for that."""
@@ -116,9 +117,11 @@ def followers(labels: Labels, text: str, limit: int) -> str:
 
 def _called(names: np.ndarray, concepts: np.ndarray, text: str) -> np.ndarray:
     """Rows of a concept value, else of a concept, else of all that contain the text."""
-    wanted = text.casefold()
-    lower = np.char.lower(names)
-    for found in (lower == wanted, np.char.lower(concepts) == wanted, np.char.find(lower, wanted) >= 0):
+    wanted = searchable(text)
+    known_texts = {name: searchable(name) for name in {*names.tolist(), *concepts.tolist()}}
+    plain = np.array([known_texts[name] for name in names.tolist()])
+    plain_concepts = np.array([known_texts[name] for name in concepts.tolist()])
+    for found in (plain == wanted, plain_concepts == wanted, np.char.find(plain, wanted) >= 0):
         if found.any():
             return np.flatnonzero(found)
     known = sorted({*concepts.tolist(), *names.tolist()})

@@ -16,6 +16,7 @@ import numpy as np
 
 from music_interpret import files, provenance
 from music_interpret.errors import InputError
+from music_interpret.features.old_names import are_old, renamed, renamed_all
 
 FOLDER, FORMAT = "labels", 1
 SIGNIFICANT = 0.05
@@ -75,11 +76,33 @@ def read_labels(run: Path, sae_sha256: str) -> Labels:
     folder, command = run / FOLDER, f"music-interpret label {run}"
     made_from = {"sae_sha256": sae_sha256}
     meta = provenance.read(folder / "labels.json", "labels", command, made_from=made_from, format_number=FORMAT)
-    return Labels(folder, meta, files.read_json(folder / "names.json"))
+    names = files.read_json(folder / "names.json")
+    if are_old(meta):
+        meta, names = meta | {"concepts": [_renamed(concept) for concept in meta["concepts"]]}, renamed_all(names)
+    return Labels(folder, meta, names)
+
+
+def _renamed(concept: dict[str, Any]) -> dict[str, Any]:
+    """A concept of labels.json with today's words for its values, which are read as they stand after its name."""
+    name = f"{concept['name']}: "
+    values = [renamed(name + value).removeprefix(name) for value in concept["values"]]
+    return concept | {"old_values": concept["values"], "values": values}
 
 
 def read_rows(labels: Labels) -> dict[str, np.ndarray]:
     """The columns of labels.parquet."""
+    rows = _read_rows(labels)
+    if any("old_values" in concept for concept in labels.meta.get("concepts", ())):
+        known = {name: renamed(name) for name in set(rows["name"].tolist())}
+        rows["name"] = np.array([known[name] for name in rows["name"].tolist()], object)
+        prefixed = zip(rows["concept"].tolist(), rows["value"].tolist(), strict=True)
+        words = {pair: renamed(": ".join(pair)).removeprefix(f"{pair[0]}: ") for pair in set(prefixed)}
+        pairs = zip(rows["concept"].tolist(), rows["value"].tolist(), strict=True)
+        rows["value"] = np.array([words[pair] for pair in pairs], object)
+    return rows
+
+
+def _read_rows(labels: Labels) -> dict[str, np.ndarray]:
     import pyarrow
     import pyarrow.parquet
 

@@ -7,7 +7,9 @@ import numpy as np
 from music_interpret import paths
 from music_interpret.activations.store import ActivationSet
 from music_interpret.errors import InputError
+from music_interpret.music.dataset import Dataset
 from music_interpret.music.metres import read_metres
+from music_interpret.music.spelling import SPELLINGS
 from music_interpret.tokens.sequences import Sequences
 
 
@@ -27,6 +29,16 @@ def sequences_of(activations: ActivationSet) -> Sequences:
         scheme.complete(activations.tokens, first_token, activations.limits),
         scheme,
         read_metres(folder) if folder else {},
+    )
+
+
+def dataset_of(activations: ActivationSet) -> Dataset | None:
+    """The data set that a store was made of, where it is still there and says how notes are spelled."""
+    folder = dataset_folder_of(activations)
+    if folder is None or not (folder / SPELLINGS).is_dir():
+        return None
+    return Dataset(
+        folder, activations.scheme.resolution, list(activations.songs.names), activations.songs.splits.tolist()
     )
 
 

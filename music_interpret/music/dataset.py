@@ -16,11 +16,11 @@ from music_interpret.errors import InputError
 from music_interpret.files import read_json
 from music_interpret.music.duplicate_groups import read_groups
 from music_interpret.music.notes import read_notes
+from music_interpret.music.spelling import SPELLINGS, read_spelling
+from music_interpret.music.spelling_estimation import spell
 
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
-SPELLINGS = "spellings"
-"""Folder alongside `notes/`, for songs whose source spells its notes."""
 MANIFEST, JOURNAL = "ingest.json", "ingest.jsonl"
 """Alongside notes that ingest makes: what made them, when they are all there; what is done of them, until then."""
 
@@ -43,6 +43,17 @@ class Dataset(NamedTuple):
         path = stem.with_name(stem.name + ".npy")
         csv = stem.with_name(stem.name + ".csv")
         return read_notes(csv if csv.is_file() and not path.is_file() else path, self.resolution)
+
+    def known_spelling(self, name: str) -> np.ndarray | None:
+        """How a song's source spells its notes, int8 (n_notes,), see `spelling.py`; None where it does not say."""
+        stem = self.folder / SPELLINGS / name
+        path = stem.with_name(stem.name + ".npy")
+        return read_spelling(path, self.notes(name)) if path.is_file() else None
+
+    def spelling(self, name: str) -> np.ndarray:
+        """The same, estimated where the source does not say."""
+        known = self.known_spelling(name)
+        return spell(self.notes(name), self.resolution) if known is None else known
 
 
 def hash_split(name: str) -> Split:

@@ -82,8 +82,8 @@ class _Values:
     """uint64 values in a temporary file, which come back sorted, in parts that fit into memory."""
 
     def __init__(self, folder: Path, memory_bytes: int) -> None:
-        # Of a part there are at most eight arrays at once, here and where it is used.
-        self.folder, self.most = folder, max(memory_bytes // (8 * 8), 1024)
+        # Of a part there are a dozen arrays at once, here and where it is used, and the songs take a quarter.
+        self.folder, self.most = folder, max(memory_bytes // (8 * 16), 1024)
 
     def __enter__(self) -> "_Values":
         self.file = tempfile.TemporaryFile(dir=self.folder)
@@ -145,7 +145,7 @@ def _pair(hashes: _Values, pairs: _Values, left_out: np.ndarray) -> None:
     are paired with the `RARE` next ones.
     """
     for part in hashes.parts():
-        part = part[~np.isin((part & _LOWER).astype(np.int32), left_out)]
+        part = np.unique(part[~np.isin((part & _LOWER).astype(np.int32), left_out)])
         shingle, song = part & ~_LOWER, part & _LOWER
         _, size = np.unique(shingle, return_counts=True)
         common = np.repeat(size > RARE, size).astype(np.uint64)
@@ -157,7 +157,7 @@ def _pair(hashes: _Values, pairs: _Values, left_out: np.ndarray) -> None:
 
 
 def _candidates(part: np.ndarray) -> np.ndarray:
-    """The pairs among sorted ones that have enough hashes in common, uint64: first song's number << 32 | second's << 1."""
+    """The pairs that have enough hashes in common, of those that `_pair` added, with the lowest bit 0."""
     pairs, first, count = np.unique(part & ~np.uint64(1), return_index=True, return_counts=True)
     common = np.add.reduceat(part & np.uint64(1), first) if len(part) else count
     return pairs[(count - common.astype(np.int64) >= LEAST_RARE) | (count >= LEAST_COMMON)]

@@ -21,7 +21,8 @@ _SINGLE_LETTERS = frozenset("satb")  # of singers, where they are the whole name
 _NAMES = {
     0: """piano pianoforte fortepiano klavier hammerklavier flügel grand-piano pno pf klav""",
     4: """electric-piano e-piano rhodes""",
-    6: """harpsichord cembalo clavicembalo clavecin cembal spinet virginal clave clavicord clavichord hpd""",
+    6: """harpsichord cembalo clavicembalo clavecin cembal spinet virginal clave clavicord clavichord hpd
+        basso-continuo continuo generalbass""",
     7: """clavinet""",
     8: """celesta celeste cel""",
     9: """glockenspiel campanelli glsp""",
@@ -45,8 +46,7 @@ _NAMES = {
     40: """violin violino violine violon violini violinen violins violons violines fiddle geige vln vl vn""",
     41: """viola violas viole bratsche bratschen alto-viola viola-da-braccio vla va""",
     42: """cello violoncello violoncelle violoncelli celli violoncell violoncel cellos violonchelo vlc vc viola-da-gamba
-        gamba viol viols gambe basse-de-viole bass-viol tenor-viol treble-viol viola-bastarda
-        basso-continuo continuo generalbass""",
+        gamba viol viols gambe basse-de-viole bass-viol tenor-viol treble-viol viola-bastarda""",
     43: """contrabass contra-bass double-bass contrabasso contrebasse kontrabass kontrabaß contrabajo violone
         string-bass cb kb db""",
     46: """harp harfe arpa harpe hp""",
@@ -103,7 +103,7 @@ def _programs() -> dict[str, int]:
 @functools.cache
 def _pattern() -> re.Pattern[str]:
     longest_first = sorted(_programs(), key=len, reverse=True)
-    return re.compile(r"(?<![a-z0-9'])(?:" + "|".join(map(re.escape, longest_first)) + r")(?![a-z'])")
+    return re.compile(r"(?<![a-z0-9'])(" + "|".join(map(re.escape, longest_first)) + r")s?(?![a-z'])")
 
 
 @functools.lru_cache(2**12)
@@ -118,7 +118,7 @@ def program_of_name(name: str) -> int | None:
     if re.sub(r"[ 0-9']", "", plain) in _SINGLE_LETTERS:
         return VOICE_PROGRAM
     found = _pattern().search(plain)
-    return _programs()[found[0]] if found else None
+    return _programs()[found[1]] if found else None
 
 
 def guess_program(name: str, default: int | None) -> int:

@@ -21,10 +21,10 @@ import numpy as np
 
 from music_interpret.music.chords import last_onset
 from music_interpret.music.concepts.concept import NONE
-from music_interpret.music.pitches import PITCH_NAMES
+from music_interpret.music.pitches import MAJOR_TONICS, MINOR_TONICS
 from music_interpret.music.songs import Songs
 
-KEYS = (*(f"{name} major" for name in PITCH_NAMES), *(f"{name} minor" for name in PITCH_NAMES))
+KEYS = (*(f"{name} major" for name in MAJOR_TONICS), *(f"{name} minor" for name in MINOR_TONICS))
 MODES = ("major", "minor")
 # Weight of each pitch class from the tonic up, in major and in minor.
 PROFILES = {

@@ -1,62 +1,48 @@
-"""Estimates of the metre of songs for which no score says it: 2/4, 3/4, 4/4 or 6/8, and where the downbeats are.
+"""Estimates of the metres of songs for which no score says them: where bars begin and how long they are, with changes.
 
-After Brown (Determination of the meter of musical scores by autocorrelation, JASA 94, 1993): onsets, weighted by the
-durations of their longest notes, are correlated with themselves a bar or another time later. To that comes, for each
-metre and each sixteenth on which its bars may begin, how the onsets and their durations fall on the levels of its grid
-(after Lerdahl & Jackendoff 1983, the preference rules for events and for length), and the levels of the first and last
-onset. The sum of all with fixed weights is the score; the highest wins.
+A network (`metre_network.py`) says of each sixteenth how much speaks for bars of each length, and for a downbeat. The
+estimate is the sequence of bars that the most speaks for (Viterbi). Its states are hypotheses, a bar's length and the
+sixteenth on which its bars begin; in each quarter note a song stays with its hypothesis, or changes at a cost to one
+that has a downbeat there (so do Krebs, Böck & Widmer, An efficient state-space model for joint tempo and meter
+tracking, ISMIR 2015, with tempi). Thus a short bar, or a new metre, begins a new stretch.
 
-The weights are fitted (multinomial logistic regression) on every second song of music21's bach, ryansMammoth, airdsAirs
-and essenFolksong, whose time signatures are known. Of the other half, in percent of all songs, also in other metres
-(a bar of 2/2 is as long as one of 4/4; of songs that change, the metre that holds longest counts):
-
-| corpus | songs | bar length right | and all downbeats | downbeats agree | always 4/4: length | and from 0 on |
-| --- | --- | --- | --- | --- | --- | --- |
-| bach | 205 | 95 | 89 | 89 | 89 | 23 |
-| ryansMammoth | 529 | 78 | 64 | 73 | 33 | 9 |
-| airdsAirs | 589 | 66 | 59 | 83 | 44 | 13 |
-| essenFolksong | 4,148 | 71 | 65 | 82 | 25 | 5 |
-| monteverdi (none seen) | 49 | 100 | 86 | 86 | 100 | 86 |
-| palestrina (none seen) | 1,318 | 0 | 0 | 94 | 0 | 0 |
-
-"Downbeats agree" counts as right a bar that is twice or half as long, if one's downbeats are among the other's:
-Palestrina's bars of 4/2 are longer than any that is looked for. So where downbeats matter, time signatures are better.
+TABLE
 """
+
+import itertools
+from typing import NamedTuple
 
 import numpy as np
 
-from music_interpret.music.notes import BEAT, DURATION, POSITION
+from music_interpret.music.metre_evidence import GAP, HEARD, Frames, evidence, lay_out
+from music_interpret.music.metre_network import BAR_OF_SIGNATURE, LENGTHS, SIGNATURES, Opinion, judge
+from music_interpret.music.notes import BEAT
 
-SIGNATURES = np.array([(2, 4), (3, 4), (4, 4), (6, 8)])
-# Level of each sixteenth of a bar: 0 downbeat, 1 half bar, 2 another beat, 3 another eighth, 4 any other.
-GRIDS = ("04341434", "043424342434", "0434243414342434", "043434143434")
-N_LEVELS = 4  # that weigh anything
-LAGS = (4, 6, 8, 12, 16, 24)
-"""Of the autocorrelation, in sixteenths."""
-LONGEST_BEATS = 2
-"""Durations count up to this."""
-HEARD_SIXTEENTHS = 2**14
-"""Onsets after that are not looked at."""
-# Weights of a level's fraction of all onsets, or of their durations, relative to its fraction of the bar.
-ONSETS = (4.65, -1.43, -0.82, 0.76)
-DURATIONS = (2.50, 1.81, 2.01, -3.31)
-# Weights of the level of the last and the first onset.
-LAST = (0.35, 1.75, 1.29, 0.54)
-FIRST = (1.12, -0.59, 1.58, 1.86)
-# For each signature: preference for it, and weights of the autocorrelation at each lag.
-PREFERENCE = (5.94, 1.84, -6.37, -1.41)
-PERIODS = np.array(
-    [
-        (0.29, 1.67, 2.14, -5.03, 2.13, -6.41),
-        (-1.06, -3.89, -2.04, 4.17, -3.92, 1.99),
-        (2.74, -1.16, 1.67, -0.38, 3.41, 0.65),
-        (-1.96, 3.39, -1.77, 1.25, -1.60, 3.78),
-    ]
-)
+CHANGE = 12.0
+"""Cost of a change, in nats."""
+QUARTER = 4
+"""Frames in which a song changes at most once."""
+FRAMES_AT_ONCE = 2**18
+"""Songs are done in groups of about so many frames, for memory's sake."""
+LENGTH_OF = np.repeat(np.arange(len(LENGTHS)), LENGTHS)
+"""Number of each hypothesis's bar length in LENGTHS."""
+BAR_OF = np.array(LENGTHS)[LENGTH_OF]
+"""Length of each hypothesis's bar, in frames."""
+PLACE_OF = np.concatenate([np.arange(length) for length in LENGTHS])
+"""First frame of a song on which each hypothesis has a downbeat."""
 
 
-def estimate_metres(notes: np.ndarray, first_note: np.ndarray, resolution: int) -> np.ndarray:
-    """One (first step, numerator, denominator) for each song, int64 (n_songs, 3), the step being 0 or less.
+class Course(NamedTuple):
+    """The most likely hypothesis of songs at each quarter note; of shorter songs the last rows say nothing."""
+
+    hypothesis: np.ndarray
+    """(n_quarters, n_songs)."""
+    begins: np.ndarray
+    """Whether the hypothesis begins to hold in this quarter note, bool (n_quarters, n_songs)."""
+
+
+def estimate_metres(notes: np.ndarray, first_note: np.ndarray, resolution: int) -> tuple[np.ndarray, np.ndarray]:
+    """Stretches of one metre as `metres.py` has them, the first of each song at step 0 or before.
 
     A song with fewer than two different onsets is in 4/4 from its first beat on.
 
@@ -64,66 +50,100 @@ def estimate_metres(notes: np.ndarray, first_note: np.ndarray, resolution: int) 
         notes: of all songs, sorted, int64 (n_notes, 5).
         first_note: row of each song's first note, and the number of rows, (n_songs + 1,).
         resolution: steps per beat; a multiple of 4.
+
+    Returns:
+        (first step, numerator, denominator) of each stretch, int64 (n_stretches, 3), and each song's first stretch and
+        the number of stretches at the end, (n_songs + 1,).
     """
-    n_songs = len(first_note) - 1
-    song = np.repeat(np.arange(n_songs), np.diff(first_note))
-    step = notes[:, BEAT] * resolution + notes[:, POSITION]
-    heard = step * 4 // resolution < HEARD_SIXTEENTHS
-    song, step, duration = song[heard], step[heard], notes[heard, DURATION]
-    estimates = np.tile(np.array([0, 4, 4]), (n_songs, 1))
-    if not len(song):
-        return estimates
-    first = np.flatnonzero(np.append(True, (step[1:] != step[:-1]) | (song[1:] != song[:-1])))
-    longest = np.minimum(np.maximum.reduceat(duration, first), LONGEST_BEATS * resolution).astype(float)
-    song, step = song[first], step[first]
-    kinds, phases, scores = _scores(song, step, longest, n_songs, resolution)
-    # Rounded, so that of equals the first wins however the sums were taken.
-    best = np.argmax(np.round(scores, 6), axis=1)
-    bars = np.array([len(grid) for grid in GRIDS])[kinds[best]]
-    starts = (-(-phases[best] % bars)) * resolution // 4
-    several = np.bincount(song, minlength=n_songs) > 1
-    estimates[several] = np.column_stack([starts, SIGNATURES[kinds[best]]])[several]
-    return estimates
+    rows, counts = [np.zeros((0, 3), np.int64)], [np.zeros(1, np.int64)]
+    beat = np.append(notes[:, BEAT], 0)
+    beats = np.where(np.diff(first_note) > 0, beat[first_note[1:] - 1] - beat[first_note[:-1]], 0)
+    group = np.cumsum(np.minimum(beats * QUARTER, HEARD) + GAP) // FRAMES_AT_ONCE
+    edges = np.flatnonzero(np.append(group[1:] != group[:-1], np.ones(min(len(group), 1), bool))) + 1
+    for start, stop in itertools.pairwise([0, *edges.tolist()]):
+        first, last = first_note[start], first_note[stop]
+        found, count = _estimate(notes[first:last], first_note[start : stop + 1] - first, resolution)
+        rows.append(found)
+        counts.append(count)
+    return np.concatenate(rows), np.cumsum(np.concatenate(counts))
 
 
-def _scores(
-    song: np.ndarray, step: np.ndarray, longest: np.ndarray, n_songs: int, resolution: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Number of the signature and sixteenth of the first downbeat of each hypothesis, and scores (n_songs, n)."""
-    sixteenth, on_grid = step * 4 // resolution, step * 4 % resolution == 0
-    periods = _autocorrelation(song, sixteenth, longest, n_songs) @ PERIODS.T
-    ends = np.flatnonzero(np.append(song[1:] != song[:-1], True))
-    starts = np.append(0, ends[:-1] + 1)
-    kinds, phases, scores = [], [], []
-    for kind, grid in enumerate(GRIDS):
-        bar = len(grid)
-        level = np.array([int(character) for character in grid])
-        level_at = level[(np.arange(bar)[:, None] - np.arange(bar)) % bar]  # of each sixteenth, in each phase
-        per_level = bar / np.maximum(np.bincount(level, minlength=N_LEVELS + 1), 1)
-        there = np.isin(np.arange(N_LEVELS), level)
-        score = np.repeat(PREFERENCE[kind] + periods[:, kind, None], bar, axis=1)
-        for weight, values in ((np.ones(len(song)), ONSETS), (longest, DURATIONS)):
-            total = np.maximum(np.bincount(song, weight, n_songs), 1e-9)
-            cells = song * bar + sixteenth % bar
-            profile = np.bincount(cells, weight * on_grid, n_songs * bar).reshape(n_songs, bar) / total[:, None]
-            score += profile @ (np.append(values, 0.0) * per_level)[level_at] - np.sum(np.array(values)[there])
-        for note, values in ((ends, LAST), (starts, FIRST)):
-            score[song[note]] += np.append(values, 0.0)[level_at[sixteenth[note] % bar]] * on_grid[note, None]
-        kinds.append(np.full(bar, kind))
-        phases.append(np.arange(bar))
-        scores.append(score)
-    return np.concatenate(kinds), np.concatenate(phases), np.concatenate(scores, axis=1)
+def _estimate(notes: np.ndarray, first_note: np.ndarray, resolution: int) -> tuple[np.ndarray, np.ndarray]:
+    """Stretches of a group of songs, and the number of each song's."""
+    frames, onsets = lay_out(notes, first_note, resolution)
+    opinion = judge(evidence(frames, onsets), frames)
+    song, frame, metre = stretches(opinion, frames)
+    start = frames.origin[song] + frame
+    is_first = np.append(True, song[1:] != song[:-1])[: len(song)]
+    start = np.where(is_first, -(-start % BAR_OF_SIGNATURE[metre]), start)
+    rows = np.column_stack([start * resolution // 4, np.array(SIGNATURES)[metre]])
+    several = frames.length > 1
+    single = np.flatnonzero(~several)
+    rows = np.concatenate([rows[several[song]], np.tile([0, 4, 4], (len(single), 1))])
+    song = np.append(song[several[song]], single)
+    return rows[np.argsort(song, kind="stable")], np.bincount(song, minlength=len(several))
 
 
-def _autocorrelation(song: np.ndarray, sixteenth: np.ndarray, longest: np.ndarray, n_songs: int) -> np.ndarray:
-    """Of the onsets' durations at each lag, relative to that at lag 0, (n_songs, n_lags)."""
-    room = np.zeros(n_songs, np.int64)
-    np.maximum.at(room, song, sixteenth + 1)
-    room += max(LAGS)  # silence between the songs, so that none meets another
-    first = np.append(0, np.cumsum(room))
-    at = first[song] + sixteenth
-    series = np.bincount(at, longest, int(first[-1]) + max(LAGS))
-    here = series[: first[-1]]
-    power = np.maximum(np.add.reduceat(here * here, first[:-1]), 1e-9)
-    lagged = [np.add.reduceat(here * series[lag : first[-1] + lag], first[:-1]) for lag in LAGS]
-    return np.stack(lagged, axis=1) / power[:, None]
+def stretches(opinion: Opinion, frames: Frames) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Song, a downbeat as a frame from the song's first, and number of the signature of each stretch of one metre.
+
+    Of the signatures whose bars are as long the one that the network says most for wins.
+    """
+    course = _most_likely(opinion, frames)
+    song, quarter = np.nonzero(course.begins.T & (frames.length > 0)[:, None])
+    hypothesis = course.hypothesis[quarter, song]
+    frame = quarter * QUARTER + (PLACE_OF[hypothesis] - quarter * QUARTER) % BAR_OF[hypothesis]
+    start = np.where(quarter > 0, frame, 0)
+    is_last = np.append(song[1:] != song[:-1], True)[: len(song)]
+    stop = np.where(is_last, frames.length[song], np.append(start[1:], 0)[: len(song)])
+    sums = np.concatenate([np.zeros((1, len(SIGNATURES))), np.cumsum(opinion.signature, axis=0, dtype=np.float64)])
+    said = sums[frames.first[song] + np.maximum(stop, start)] - sums[frames.first[song] + start]
+    as_long = BAR_OF[hypothesis, None] == BAR_OF_SIGNATURE
+    return song, frame, np.argmax(np.where(as_long, np.round(said, 3), -np.inf), axis=1)
+
+
+def _most_likely(opinion: Opinion, frames: Frames) -> Course:
+    """Viterbi over quarter notes, all songs at once.
+
+    Opinions are rounded, so that of equals the first wins whatever songs are alongside.
+    """
+    order = np.argsort(-frames.length, kind="stable")  # so that songs that still sound come first
+    n_quarters = -(-frames.length[order] // QUARTER)
+    total, n_songs = int(n_quarters.max(initial=0)), len(order)
+    sounding = np.searchsorted(-n_quarters, -np.arange(total))
+    score = np.zeros((n_songs, len(BAR_OF)), np.float32)
+    begins = np.zeros((total, n_songs, len(BAR_OF)), bool)
+    came_from = np.zeros((total, n_songs), np.int64)
+    length, downbeat = (np.round(said, 3) for said in (opinion.length, opinion.downbeat))
+    for quarter, n in enumerate(sounding):
+        at = frames.first[order[:n], None] + quarter * QUARTER + np.arange(QUARTER)
+        until = (PLACE_OF - quarter * QUARTER) % BAR_OF
+        here = np.flatnonzero(until < QUARTER)  # hypotheses with a downbeat in this quarter note
+        now = score[:n]
+        if quarter:
+            best = np.argmax(now, axis=1)
+            came_from[quarter, :n] = best
+            changed = now[np.arange(n), best, None] - CHANGE
+            better = changed > now[:, here]
+            begins[quarter, :n, here] = better.T
+            now[:, here] = np.where(better, changed, now[:, here])
+        now += length[at].sum(1)[:, LENGTH_OF]
+        now[:, here] += downbeat[at].reshape(n, -1)[:, until[here] * len(LENGTHS) + LENGTH_OF[here]]
+    course = _back(np.argmax(score, axis=1), begins, came_from, sounding)
+    course.begins[:1] = True
+    in_order = np.argsort(order)
+    return Course(course.hypothesis[:, in_order], course.begins[:, in_order])
+
+
+def _back(last: np.ndarray, begins: np.ndarray, came_from: np.ndarray, sounding: np.ndarray) -> Course:
+    """The way back from the last hypotheses; arguments as in `_most_likely`, of songs in its order."""
+    total, n_songs = came_from.shape
+    course = Course(np.zeros((total, n_songs), np.int64), np.zeros((total, n_songs), bool))
+    state = last.copy()
+    for quarter in reversed(range(total)):
+        now = state[: sounding[quarter]]
+        course.hypothesis[quarter] = state
+        begun = begins[quarter, np.arange(len(now)), now]
+        course.begins[quarter, : len(now)] = begun
+        now[:] = np.where(begun, came_from[quarter, : len(now)], now)
+    return course

@@ -8,6 +8,7 @@ writes it from the scores' time signatures. Under "/numbers" it has, of songs wh
 that is not listed the metre is estimated from all of its notes; `metre_estimation.py` says how often that is right.
 """
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -63,9 +64,9 @@ class Metres(NamedTuple):
         if estimated.any():
             of_note = np.repeat(estimated, np.diff(first_note))
             sizes = np.diff(first_note)[estimated]
-            guesses = estimate_metres(notes[of_note], np.concatenate([[0], np.cumsum(sizes)]), resolution)
-            for song, guess in zip(np.flatnonzero(estimated).tolist(), guesses.tolist(), strict=True):
-                rows[song] = [guess]
+            guesses, first = estimate_metres(notes[of_note], np.concatenate([[0], np.cumsum(sizes)]), resolution)
+            for song, (start, stop) in zip(np.flatnonzero(estimated), itertools.pairwise(first), strict=True):
+                rows[song] = guesses[start:stop].tolist()
         flat = np.array([row for song in rows for row in song], np.int64).reshape(-1, 3)
         return cls(
             np.cumsum([0, *map(len, rows)]),

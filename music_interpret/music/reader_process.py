@@ -224,7 +224,9 @@ def _one_line(reason: str) -> str:
 
 def _unpacked_size(path: Path) -> int:
     """The bytes that an archive says it unpacks to, which `zipfile` then holds it to; 0 for other files."""
-    if path.suffix.lower() == ".mxl":
-        with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
-            return sum(entry.file_size for entry in archive.infolist())
+    with open(path, "rb") as file:
+        if file.read(2) != b"PK":
+            return 0
+    with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+        return sum(entry.file_size for entry in archive.infolist())
     return 0

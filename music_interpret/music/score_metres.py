@@ -62,15 +62,21 @@ def bar_metres(found: Sequence[Downbeat], resolution: int) -> list[Stretch]:
     return _stretches(((downbeat.step, *downbeat.metre) for downbeat in found), resolution)
 
 
-def edition_numbers(found: Sequence[Downbeat]) -> list[Numbered]:
-    """Where an edition's numbers differ from counting on from the bar before; the first number that it states."""
+def edition_numbers(found: Sequence[Downbeat], first: int) -> list[Numbered]:
+    """The first number that an edition states, and where its numbers do not count on from the bar before.
+
+    Args:
+        found: bars.
+        first: step of a song's first beat; steps count from it, and bars that are over by then are not listed.
+    """
     numbered: list[Numbered] = []
     expected: int | None = None
-    for downbeat in found:
-        if downbeat.number is not None and downbeat.number != expected:
-            numbered.append((downbeat.step, downbeat.number))
-            expected = downbeat.number
-        expected = None if expected is None else expected + 1
+    sounds = max((i for i, downbeat in enumerate(found) if downbeat.step <= first), default=0)
+    for i, downbeat in enumerate(found):
+        number = expected if downbeat.number is None else downbeat.number
+        if number is not None and i >= sounds and (number != expected or not numbered):
+            numbered.append((downbeat.step - first, number))
+        expected = None if number is None else number + 1
     return numbered
 
 

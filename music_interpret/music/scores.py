@@ -44,6 +44,9 @@ FORMATS = {
     ".mxl": "musicxml",
     ".musicxml": "musicxml",
     ".xml": "musicxml",
+    ".mscz": "musescore",
+    ".mscx": "musescore",
+    ".mei": "mei",
     ".mid": "midi",
     ".midi": "midi",
     ".kar": "midi",
@@ -121,7 +124,7 @@ def _work(
     return Work(
         notes,
         shifted(metres, first, resolution),
-        [(step - first, number) for step, number in edition_numbers(found)],
+        edition_numbers(found, first),
         None if (spellings == NO_SPELLING).all() else spellings,
         piece.title,
         dict(piece.left_out + left_out),

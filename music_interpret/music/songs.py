@@ -150,6 +150,11 @@ class Songs:
         """First (lowest) note of each onset group, and the number of notes at the end, (n_groups + 1,)."""
         return np.searchsorted(self.group, np.arange((self.group[-1] + 1 if len(self) else 0) + 1))
 
+    @functools.cached_property
+    def first_group(self) -> np.ndarray:
+        """First onset group of each song, and the number of groups at the end, (n_songs + 1,)."""
+        return np.append(self.group, len(self.group_first) - 1)[self.first_note]
+
     def one(self, song: int) -> "Songs":
         """One song by its number, with the metres that it has here: estimates are kept, not made again."""
         first, last = self.first_note[song], self.first_note[song + 1]

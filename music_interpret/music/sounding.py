@@ -148,19 +148,29 @@ def running_or(sets: np.ndarray, group: np.ndarray) -> np.ndarray:
     return found
 
 
-def union_over(sets: np.ndarray, first: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Union of the sets of indices first … after − 1, 0 where there is none, (n_queries,)."""
+def over(
+    combine: np.ufunc, values: np.ndarray, first: np.ndarray, after: np.ndarray, nothing: np.generic
+) -> np.ndarray:
+    """`combine` of the values of indices first … after − 1, (n_queries,).
+
+    Args:
+        combine: one that takes the same value twice as once: minimum, maximum, bitwise or, and.
+        values: what is combined.
+        first: first index of each query.
+        after: the index after its last.
+        nothing: what queries of no index get.
+    """
     lengths = after - first
-    found = np.zeros(len(first), sets.dtype)
-    at_level, level = sets, 0
+    found = np.full(len(first), nothing, values.dtype)
+    at_level = values
     levels = np.frexp(np.maximum(lengths, 0))[1] - 1
     top = int(levels.max()) if len(levels) else -1
     for level in range(top + 1):
         size = 1 << level
         these = np.flatnonzero(levels == level)
-        found[these] = at_level[first[these]] | at_level[after[these] - size]
+        found[these] = combine(at_level[first[these]], at_level[after[these] - size])
         if level < top:
             wider = at_level.copy()
-            wider[:-size] |= at_level[size:]
+            combine(wider[:-size], at_level[size:], out=wider[:-size])
             at_level = wider
     return found

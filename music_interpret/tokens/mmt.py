@@ -17,7 +17,7 @@ import numpy as np
 from music_interpret import files
 from music_interpret.errors import InputError
 from music_interpret.music.notes import BEAT, DURATION, PITCH, POSITION, PROGRAM
-from music_interpret.music.pitches import PITCH_NAMES, pitch_name
+from music_interpret.music.pitches import PITCH_NAMES, SHARP_NAMES, pitch_name
 from music_interpret.tokens.scheme import NO_NOTE, Aligned, Field, Limits, TokenScheme
 
 FIELDS = ("type", "beat", "position", "pitch", "duration", "instrument")
@@ -153,9 +153,11 @@ class MMTScheme(TokenScheme):
         return whole & (last_beat < limits.max_beat - NEAR_THE_LIMIT_BEATS)
 
     def lines(self, tokens: np.ndarray) -> np.ndarray:
-        """One line of text for each token, as the original implementation dumps it; strings, (n_tokens,)."""
+        """One line of text for each token, strings (n_tokens,)."""
+        return self._lines(tokens, self._words)
+
+    def _lines(self, tokens: np.ndarray, words: list[np.ndarray]) -> np.ndarray:
         self.check(tokens)
-        words = self._words
         parts: list[Any] = ["Note: beat=", words[1][tokens[:, 1]], ", position=", words[2][tokens[:, 2]]]
         parts += [", pitch=", words[3][tokens[:, 3]], ", duration=", words[4][tokens[:, 4]]]
         note = functools.reduce(np.strings.add, [*parts, ", instrument=", words[5][tokens[:, 5]]])
@@ -203,8 +205,9 @@ class MMTScheme(TokenScheme):
         return self._word_lists[FIELDS.index(field)]
 
     def dump(self, tokens: np.ndarray) -> str:
-        """A song's tokens as text, a line for each."""
-        return "\n".join(self.lines(tokens))
+        """A song's tokens as text, a line for each, as the original implementation dumps it: with sharps only."""
+        pitches = [f"{SHARP_NAMES[v % 12]}{v // 12 - 1}" if v >= 0 else "None" for v in self.code_values[2]]
+        return "\n".join(self._lines(tokens, [*self._words[:3], np.array(pitches), *self._words[4:]]))
 
     @functools.cached_property
     def _words(self) -> list[np.ndarray]:

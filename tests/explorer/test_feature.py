@@ -8,6 +8,7 @@ from music_interpret.errors import InputError
 from music_interpret.explorer.api import to_json
 from music_interpret.explorer.feature import feature
 from music_interpret.explorer.opened import Explored
+from music_interpret.music.pitches import PITCH_NAMES
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +74,7 @@ def test_counts(explored):
     fired[tokens] = True
     pitch = explored.scheme.code_values[2][codes[:, 3]]
     for word, value in by_name["pitch class"].items():
-        mine = notes & (pitch % 12 == ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"].index(word))
+        mine = notes & (pitch % 12 == PITCH_NAMES.index(word))
         assert value["base_rate"] == pytest.approx(mine.sum() / notes.sum())
         assert value["share"] == pytest.approx((mine & fired).sum() / (notes & fired).sum())
         assert value["rate"] == pytest.approx((mine & fired).sum() / mine.sum())

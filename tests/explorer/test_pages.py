@@ -505,3 +505,21 @@ def test_all_modules_of_a_page_are_asked_for_at_once(served, page):
         imported(f"pages/{name}.js")
         assert {f"{module}.js" for module in modules} | frame >= seen, name
         assert {f"{module}.js" for module in modules} <= seen, name
+
+
+def test_a_note_is_found_by_each_of_its_names(served, page):
+    cases = json.loads((Path(__file__).parents[1] / "fixtures" / "name_search.json").read_text(encoding="utf-8"))
+    visit(page, served, "/")
+    found = page.evaluate(
+        """async (texts) => { const { searchable } = await import("/static/views/notenames.js");
+        return texts.map(searchable); }""",
+        [text for text, _ in cases],
+    )
+    assert found == [expected for _, expected in cases]
+    counts = {}
+    for typed in ("Ab", "A flat", "a-flat", "A♭", "G#", "g sharp"):
+        page.get_by_role("searchbox").fill(typed)
+        expect(page).to_have_url(re.compile("q="))
+        page.wait_for_timeout(400)
+        counts[typed] = page.locator(".count").inner_text()
+    assert len(set(counts.values())) == 1, counts

@@ -14,6 +14,7 @@ NOTES = {
     "pitch": [48, 60, 64, 67, 61, 72, 55, 60],
     "lane": [0, 1, 1, 1, 0, 1, 0, 1],
     "voice": [0, 1, 1, 2, 0, 1, 0, 1],
+    "spelling": [0, 0, 4, 1, -5, 0, 1, 0],
     "token": [5, 6, 7, 8, 9, 10, 11, 12],
 }
 VALUES = [0, 0.5, 0, 1, 2, 4, 0, 1]
@@ -161,7 +162,7 @@ def test_the_pointer_shows_a_note_and_seeks(drawn):
     box = page.locator(".mi-roll").bounding_box()
     x, y = page.evaluate("Object.values(roll.centreOf(4))")
     page.mouse.move(box["x"] + x, box["y"] + y)
-    assert page.locator(".mi-roll-tip").text_content() == "C#4 · bar 2, beat 3 · piano · 2.00"
+    assert page.locator(".mi-roll-tip").text_content() == "D♭4 · bar 2, beat 3 · piano · 2.00"
     page.mouse.move(box["x"] + page.evaluate("roll.xOf(168)"), box["y"] + 9)
     assert page.locator(".mi-roll-tip").count() == 0
     page.mouse.down()

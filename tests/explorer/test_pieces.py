@@ -77,7 +77,7 @@ def test_bar_lines_are_where_bars_begin(pieces):
 
 def nothing(stretches: list[tuple[int, int]]) -> Piece:
     empty = np.zeros(0, np.int32)
-    notes = Notes(empty, empty, empty, empty, empty, empty)
+    notes = Notes(empty, empty, empty, empty, empty, empty, empty)
     return Piece("0", "", "train", np.zeros((2, 6), np.int16), notes, np.array(stretches), False)
 
 

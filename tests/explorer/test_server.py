@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from music_interpret.explorer.api import Explorer
 from music_interpret.explorer.opened import Explored
 from music_interpret.explorer.server import PAGES, make_app, ranged, static_files
+from music_interpret.music.pitches import PITCH_NAMES
 
 ADDRESS = "http://127.0.0.1:8137"
 
@@ -64,7 +65,7 @@ def test_a_song_with_tracks_and_strips(client):
     strips = client.get("/api/song/2/concepts", params={"names": "pitch class,leading tone"}).json()["strips"]
     notes = song["roll"]["notes"]
     for token, pitch in zip(notes["token"], notes["pitch"], strict=True):
-        assert strips[0]["words"][strips[0]["codes"][token]] == ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"][pitch % 12]  # noqa: E501  # fmt: skip
+        assert strips[0]["words"][strips[0]["codes"][token]] == PITCH_NAMES[pitch % 12]
     assert strips[0]["codes"][0] == 0 and strips[1]["words"] == ["", "yes"]
 
 

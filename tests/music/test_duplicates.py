@@ -97,7 +97,12 @@ def with_a_bar_more(notes: np.ndarray) -> np.ndarray:
 def with_its_repeats_written_out(notes: np.ndarray) -> np.ndarray:
     onset = onsets(notes)
     half, length = 48 * (int(onset.max()) // 96), 48 * (int(onset.max()) // 48 + 1)
-    starts = [onset[onset < half], onset[onset < half] + half, onset[onset >= half] + half, onset[onset >= half] + length]
+    starts = [
+        onset[onset < half],
+        onset[onset < half] + half,
+        onset[onset >= half] + half,
+        onset[onset >= half] + length,
+    ]
     parts = [notes[onset < half, PITCH]] * 2 + [notes[onset >= half, PITCH]] * 2
     return notes_of(np.concatenate(starts), np.concatenate(parts))
 

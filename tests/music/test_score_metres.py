@@ -64,7 +64,16 @@ def test_stretches_of_bars(lengths: str, stretches: list) -> None:
     ],
 )
 def test_numbers_that_do_not_count_on(lengths: str, numbers: list, differing: list) -> None:
-    assert edition_numbers(downbeats(bars_of(lengths, numbers), 4)) == differing
+    found = downbeats(bars_of(lengths, numbers), 4)
+    assert edition_numbers(found, 0) == differing
+
+
+def test_numbers_count_from_the_songs_first_beat() -> None:
+    """Bars of rest before the first note are not listed, but are counted."""
+    found = downbeats(bars_of("4@4/4 4 4 4 3@3/4 3", [1, 2, 3, 4, None, 8]), 4)
+    assert edition_numbers(found, 0) == [(0, 1), (76, 8)]
+    assert edition_numbers(found, 36) == [(-4, 3), (40, 8)]
+    assert edition_numbers(found, 70) == [(-6, 5), (6, 8)]
 
 
 def test_signatures_and_shifts() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from music_interpret.music.songs import Songs
-from music_interpret.music.sounding import after_last_group, running_or, sounding, spread, union_over
+from music_interpret.music.sounding import after_last_group, over, running_or, sounding, spread
 
 with np.load(Path(__file__).parents[1] / "fixtures" / "scores" / "corpus.npz") as archive:
     REAL = [notes.astype(np.int64) for notes in archive.values()]
@@ -88,7 +88,7 @@ def test_spread_and_union_equal_loops(seed: int) -> None:
     assert np.array_equal(spread(np.bitwise_or, values, first, after, n, np.int64(0)), expected)
     sets = rng.integers(0, 4096, n)
     unions = [np.bitwise_or.reduce(sets[i:j]) if j > i else 0 for i, j in zip(first, after, strict=True)]
-    assert union_over(sets, first, after).tolist() == unions
+    assert over(np.bitwise_or, sets, first, after, np.int64(0)).tolist() == unions
 
 
 def test_running_or_stays_in_its_group() -> None:

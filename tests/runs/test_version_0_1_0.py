@@ -93,3 +93,21 @@ def test_it_is_explored(old_home):
     explorer = Explorer(Explored.open("s/e"))
     latent = int(np.argmax(explorer.explored.index.statistics.density))
     assert b'"live":true' in explorer.feature(latent) and b'"s/e/layer_003"' in explorer.run()
+
+
+def test_its_names_are_todays_and_are_found(old_home, command):
+    run = open_run("s/e")
+    from music_interpret.features.labels import read_rows
+    from music_interpret.tokens.concepts import library
+
+    known = {c.value_name(v) for c in library(run.activations.scheme) for v in range(c.n_values)}
+    rows = read_rows(run.labels)
+    assert not {name for name in rows["name"] if "#" in name}
+    flats = {name for name in rows["name"] if "♭" in name}
+    assert flats and {name.removeprefix("next token: ") for name in flats} <= known
+    pitch_class = next(concept for concept in run.labels.meta["concepts"] if concept["name"] == "pitch class")
+    assert pitch_class["values"][10] == "B♭" and not any("#" in str(name["columns"]) for name in run.labels.names)
+    wanted = next(name for name in sorted(flats) if name.startswith("pitch class: "))
+    ascii_name = wanted.replace("♭", " flat")
+    outcome = command("features", "s/e", "--concept", ascii_name)
+    assert outcome.code == 0 and wanted in outcome.out

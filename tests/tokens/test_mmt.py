@@ -123,7 +123,7 @@ def test_codes_out_of_range_are_refused():
 
 
 def test_pitch_names():
-    assert [pitch_name(p) for p in (0, 60, 61, 127)] == ["C-1", "C4", "C#4", "G9"]
+    assert [pitch_name(p) for p in (0, 60, 61, 127)] == ["C-1", "C4", "C♯4", "G9"]
 
 
 def test_known_programs():

@@ -84,9 +84,9 @@ def expert_concepts(annotations: Annotations) -> list[Concept]:
 
 
 def degree_name(fifths: int) -> str:
-    """A degree above the tonic that lies so many fifths up: "1", "5", "b3"; counted on the major scale."""
+    """A degree above the tonic that lies so many fifths up: "1", "5", "♭3"; counted on the major scale."""
     times, degree = divmod(fifths + 1, 7)
-    return ("#" * times or "b" * -times) + DEGREES[degree]
+    return ("♯" * times or "♭" * -times) + DEGREES[degree]
 
 
 def _root(text: str, where: str) -> str:
@@ -106,7 +106,8 @@ def _key_name(text: str, where: str) -> str:
         return ""
     if text[0].upper() not in "ABCDEFG" or text[1:].strip("#b"):
         raise InputError(f"{where} is {text!r}; expected a note's name, of a minor key in lower case, such as F# or bb")
-    return f"{text[0].upper()}{text[1:]} {'minor' if text[0].islower() else 'major'}"
+    signs = text[1:].replace("#", "♯").replace("b", "♭")
+    return f"{text[0].upper()}{signs} {'minor' if text[0].islower() else 'major'}"
 
 
 def _as_is(text: str, where: str) -> str:
@@ -124,7 +125,7 @@ STATES: tuple[tuple[str, str, Callable[[str, str], str], str], ...] = (
         "root",
         "root",
         _root,
-        "Degree of the chord's root in the local key, counted on the major scale: b3 is a minor third above the tonic.",
+        "Degree of the chord's root in the local key, counted on the major scale: ♭3 is a minor third above the tonic.",
     ),
     ("chord type", "chord_type", lambda text, _: _named(CHORD_TYPES, text), "The analyst's kind of chord."),
     ("inversion", "figbass", lambda text, _: INVERSION_OF_FIGURES.get(text, ""), "Which chord tone is in the bass."),

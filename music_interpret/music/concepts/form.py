@@ -1,6 +1,6 @@
 """Concepts of form: where in the song a note stands, what comes back, and where phrases begin.
 
-`music/motifs.py` follows the voices and finds what they repeat, `music/phrases.py` finds phrases in the top line. "So
+`music/motifs.py` follows the voices and finds what they repeat, `music/closure.py` finds cadences and phrases. "So
 far" means with this note and those before it in the model's order.
 """
 
@@ -8,17 +8,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from music_interpret.music.closure import CADENCES, closure
 from music_interpret.music.concepts.concept import NONE, concept
 from music_interpret.music.concepts.metre import bars
 from music_interpret.music.motifs import LONGEST, NO_INTERVAL, SHORTEST, motifs, occurrences
-from music_interpret.music.phrases import phrases
 from music_interpret.music.songs import Songs
 
 CAPLIN = "Caplin, Classical Form, 1998"
 CONKLIN = "Conklin & Anagnostopoulou, Representation and discovery of multiple viewpoint patterns, ICMC 2001"
 INDUCTION = "Olsson et al., In-context learning and induction heads, 2022"
 GTTM = "Lerdahl & Jackendoff, A Generative Theory of Tonal Music, 1983, ch. 3"
-LBDM = "Cambouropoulos, The Local Boundary Detection Model (LBDM), ICMC 2001"
+CADENCE = "Caplin, The Classical Cadence, 2004; Bigo et al., Relevance of musical features for cadence detection, 2018"
 LONG = 2
 """How many times as long as the mean a long note or wait is."""
 DISTANCES = ("0", "1", "2", "3", "4-7", "8-15", "16-31", "32-63", "64 or more")
@@ -182,18 +182,28 @@ def predicted_motion(songs: Songs) -> np.ndarray:
     return np.where(semitones == NO_INTERVAL, NONE, np.where(semitones == 0, 0, leap + np.where(semitones > 0, 1, 2)))
 
 
-@concept("phrase start", group="form", leakage="future", reference=LBDM, many=True)
-def phrase_start(songs: Songs) -> np.ndarray:
-    """A phrase of the top line (the highest note that starts at each onset) begins at the note's onset: at the song's
-    first, and where a leap, a wait or a rest before it stands out.
+@concept("cadence", group="form", leakage="future", values=CADENCES, reference=CADENCE, many=True)
+def cadence(songs: Songs) -> np.ndarray:
+    """The kind of cadence whose last chord arrives at the note's onset: dominant to tonic with the tonic on top
+    (perfect authentic) or not (imperfect authentic), or a stop on the dominant (half).
     """
-    return songs.once(phrases).start[songs.group]
+    return songs.once(closure).cadence[songs.group]
 
 
-@concept("phrase end", group="form", leakage="future", reference=LBDM, many=True)
+@concept("phrase start", group="form", leakage="future", reference=CADENCE, many=True)
+def phrase_start(songs: Songs) -> np.ndarray:
+    """A phrase begins at the note's onset: the song's first, and where cadences, rests, long notes and leaps show that
+    one has ended; of a single line only rests, long notes and leaps.
+    """
+    return songs.once(closure).phrase_start[songs.group]
+
+
+@concept("phrase end", group="form", leakage="future", reference=CADENCE, many=True)
 def phrase_end(songs: Songs) -> np.ndarray:
-    """A phrase of the top line begins at the next onset, or the song is over."""
-    return songs.once(phrases).end[songs.group]
+    """A phrase ends with the chord at the note's onset, or at it where the next phrase begins at once, as cadences,
+    rests, long notes and leaps show; of a single line, with the note, as rests, long notes and leaps show.
+    """
+    return songs.once(closure).phrase_end[songs.group]
 
 
 @concept("after a long wait", group="form", leakage="past", reference=GTTM, many=True)

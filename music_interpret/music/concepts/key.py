@@ -1,13 +1,16 @@
-"""Concepts of key: the local key as it can be known at a note, the song's home key, and scale degrees in both.
+"""Concepts of key: the local key as it can be known at a note, that of the passage as the whole song shows it, the
+song's home key, and scale degrees.
 
-`music/keys.py` says how keys are found. There is no key, and so no scale degree, where there are fewer than three
-pitch classes to find it from.
+`music/keys.py` and `music/key_segments.py` say how keys are found. There is no local or home key, and so no scale
+degree, where there are fewer than three pitch classes to find it from.
 """
 
 import numpy as np
 
+from music_interpret.music.chord_segments import chord_segments
 from music_interpret.music.chords import chords
 from music_interpret.music.concepts.concept import NONE, concept
+from music_interpret.music.key_segments import key_segments
 from music_interpret.music.keys import KEYS, MODES, keys
 from music_interpret.music.songs import Songs
 from music_interpret.music.sounding import sounding
@@ -15,8 +18,9 @@ from music_interpret.music.sounding import sounding
 KRUMHANSL = "Krumhansl, Cognitive Foundations of Musical Pitch, 1990; Temperley, Music and Probability, 2007"
 ALBRECHT = "Albrecht and Shanahan, The use of large corpora to train a new type of key-finding algorithm, 2013"
 ALDWELL = "Aldwell and Schachter, Harmony and Voice Leading, 1989"
+RAPHAEL = "Raphael and Stoddard, Functional harmonic analysis using probabilistic models, 2004"
 SCHOENBERG = "Schoenberg, Structural Functions of Harmony, 1954"
-SCALE_DEGREES = ("1", "b2", "2", "b3", "3", "4", "#4", "5", "b6", "6", "b7", "7")
+SCALE_DEGREES = ("1", "♭2", "2", "♭3", "3", "4", "♯4", "5", "♭6", "6", "♭7", "7")
 # Number of the degree of each semitone above the tonic, -1 for those outside of the scale; minor has both forms of its
 # sixth and seventh degrees.
 DIATONIC = np.array(
@@ -107,16 +111,30 @@ def bass_degree(songs: Songs) -> np.ndarray:
     return _degree(songs.once(sounding).lowest, songs.once(keys).local)
 
 
+@concept("key of the passage", group="key", leakage="future", values=KEYS, reference=RAPHAEL, many=True)
+def passage_key(songs: Songs) -> np.ndarray:
+    """The key around the note, found with what follows in sight; it changes at one place, where the next begins."""
+    return songs.once(key_segments)[songs.group]
+
+
+@concept("mode of the passage", group="key", leakage="future", values=MODES, reference=RAPHAEL, many=True)
+def passage_mode(songs: Songs) -> np.ndarray:
+    """Whether the key of the passage is major or minor."""
+    return songs.once(key_segments)[songs.group] // 12
+
+
 @concept("chord degree", group="key", leakage="future", values=SCALE_DEGREES, reference=ALDWELL, many=True)
 def chord_degree(songs: Songs) -> np.ndarray:
-    """The scale degree of the root of the chord at this onset, in the local key at the onset's last note."""
-    local = songs.once(keys).local[songs.group_first[1:] - 1][songs.group]
-    return _degree(songs.once(chords).root, local)
+    """The scale degree of the root of the chord that holds at the note, in the key of the passage."""
+    found = songs.once(chord_segments).root
+    return np.where(found == NONE, NONE, (found - songs.once(key_segments)) % 12)[songs.group]
 
 
 @concept("last chord degree", group="key", leakage="past", values=SCALE_DEGREES, reference=ALDWELL, many=True)
 def last_chord_degree(songs: Songs) -> np.ndarray:
-    """The scale degree of the root of the chord at the onset before this, in the local key there."""
+    """The scale degree of the root of the chord that what sounded at the onset before this makes by itself, in the
+    local key there.
+    """
     return _degree(songs.once(chords).last_root, songs.once(keys).last)
 
 

@@ -8,9 +8,10 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Sequence
 
+from music_interpret.music import repeats
 from music_interpret.music.formats.written import Bar, BrokenScore
 
-MOST_BARS, MOST_SECTIONS, MOST_PASSES = 100_000, 100_000, 100
+MOST_BARS, MOST_SECTIONS = 100_000, 100_000
 AL = r"\.?(\s*al\s*(fine|coda|segno))?\.?"
 SIGNS = [
     (re.compile(pattern, re.IGNORECASE), sign)
@@ -38,6 +39,8 @@ class Barlines:
         self.cuts: set[int] = set()
         """Ticks where bars begin or end."""
         self.metres: dict[int, tuple[int, int]] = {}
+        self.numbers: dict[int, int] = {}
+        """Numbers that a directive gives to bars, by first tick."""
         self._repeats_end: dict[int, int] = {}
         self._repeats_begin: dict[int, int] = {}
         self._endings: dict[int, frozenset[int]] = {}
@@ -88,6 +91,7 @@ class Barlines:
                 Bar(
                     start=start,
                     end=stop,
+                    number=self.numbers.get(start),
                     metre=self.metres.get(start),
                     repeat_from=start in self._repeats_begin,
                     repeat_times=1 + max(times, dots) if times else 0,
@@ -141,7 +145,7 @@ def played_sections(order: Sequence[str], labels: Sequence[tuple[int, str]], bar
         inside = spans.get(name, [])
         passes[name] += 1
         by_part = max((max(bar.endings) for bar in inside if bar.endings), default=0) == times[name]
-        sections += _of_pass(inside, passes[name]) if by_part else _repeated(inside)
+        sections += _of_pass(inside, passes[name]) if by_part else repeats.played_sections(inside)
         if len(sections) > MOST_SECTIONS:
             raise BrokenScore(f"P: makes more than {MOST_SECTIONS:,} sections")
     return _joined(sections)
@@ -149,23 +153,6 @@ def played_sections(order: Sequence[str], labels: Sequence[tuple[int, str]], bar
 
 def _of_pass(bars: list[Bar], number: int) -> list[tuple[int, int]]:
     return [(bar.start, bar.end) for bar in bars if not bar.endings or number in bar.endings]
-
-
-def _repeated(bars: list[Bar]) -> list[tuple[int, int]]:
-    """Sections of bars with their repeats and endings played out."""
-    sections: list[tuple[int, int]] = []
-    first, passes = 0, 1
-    for index, bar in enumerate(bars):
-        if bar.repeat_from:
-            sections += _of_pass(bars[first:index], 1)
-            first = index
-        passes = max(bar.endings | {passes}) if bar.endings else bar.repeat_times or 1
-        in_endings = bar.endings and bars[index + 1 : index + 2] and bars[index + 1].endings
-        if passes > 1 and not in_endings:
-            for number in range(1, min(passes, MOST_PASSES) + 1):
-                sections += _of_pass(bars[first : index + 1], number)
-            first, passes = index + 1, 1
-    return sections + _of_pass(bars[first:], 1)
 
 
 def _joined(sections: list[tuple[int, int]]) -> list[tuple[int, int]]:

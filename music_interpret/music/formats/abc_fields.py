@@ -20,7 +20,7 @@ MODES = {"": 0, "maj": 0, "ion": 0, "lyd": 1, "mix": -1, "dor": -2, "m": -3, "mi
 """Sharps that a mode has more than the major key of its tonic."""
 HIGHLAND_PIPES = (1, 0, 0, 1, 0, 0, 0)
 NO_SIGNATURE = (0,) * 7
-MOST_PARTS, MOST_EXPANSION = 1000, 1_000_000
+MOST_PARTS, MOST_MACROS, MOST_EXPANSION = 1000, 100, 1_000_000
 
 METRE = re.compile(r"\(?\s*(\d+(?:\s*\+\s*\d+)*)\s*\)?\s*/\s*(\d+)")
 UNIT = re.compile(r"(\d+)(?:\s*/\s*(\d+))?\s*(?![\d/])")
@@ -228,21 +228,21 @@ class Macros:
             target += "=" + more
         if target.strip() and equals:
             self._definitions[target.strip()] = replacement.strip()
-            targets = sorted(self._definitions, key=len, reverse=True)
-            self._pattern = re.compile('"[^"]*"|' + "|".join(f"(?:{_target(t)})" for t in targets))
-
-    def copy(self) -> "Macros":
-        """As a tune takes over those of the file's header."""
-        other = Macros()
-        other._definitions, other._pattern = dict(self._definitions), self._pattern
-        return other
+            self._pattern = None
+            if len(self._definitions) > MOST_MACROS:
+                raise BrokenScore(f"it defines more than {MOST_MACROS} macros")
 
     def __bool__(self) -> bool:
         return bool(self._definitions)
 
     def expand(self, line: str) -> str:
         """A line of music with its macros written out."""
-        return self._pattern.sub(self._replacement, line) if self._pattern else line
+        if not self._definitions:
+            return line
+        if self._pattern is None:
+            targets = sorted(self._definitions, key=len, reverse=True)
+            self._pattern = re.compile('"[^"]*"|' + "|".join(f"(?:{_target(t)})" for t in targets))
+        return self._pattern.sub(self._replacement, line)
 
     def _replacement(self, match: re.Match[str]) -> str:
         found = match[0]

@@ -137,10 +137,8 @@ class MusicReader:
             voice.chord(heads, tied, factor(match[index + 2]))
 
     def _grace(self, voice: Voice, match: re.Match[str], index: int) -> None:
-        for inner in TOKEN.finditer(match[index + 1].translate(NO_BRACKETS)):
-            if inner.lastgroup == "note":
-                voice.grace_note(head(*inner.group(2, 3, 4, 5)))
-                self.grace_notes += 1
+        inside = TOKEN.finditer(match[index + 1].translate(NO_BRACKETS))
+        self.grace_notes += sum(inner.lastgroup == "note" for inner in inside)
 
     def _tuplet(self, voice: Voice, match: re.Match[str], index: int) -> None:
         voice.tuplet(*(_number(text) for text in match.group(index + 1, index + 2, index + 3)))

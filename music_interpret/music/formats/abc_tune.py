@@ -105,8 +105,8 @@ class _TuneReader:
         self._voices: dict[str, Voice] = {}
         self._voice: Voice | None = None
         self._voice_named = False
-        self._instruments: list[tuple[int, int | None, bool]] = []
-        """(Part, program, drums)."""
+        self._instruments: dict[tuple[int, int | None, bool], int] = {}
+        """Index of each (part, program, drums)."""
         self._macros = Macros()
         self._order = ""
         self._labels: dict[str, int] = {}
@@ -132,10 +132,10 @@ class _TuneReader:
 
     def _score(self, note_tokens: int | None) -> WrittenScore:
         voices = list(self._voices.values())
-        rows = np.array([row for voice in voices for row in voice.rows], np.int64).reshape(-1, 8)
         end = max((voice.time for voice in voices), default=0)
         if end > LAST_TICK:
-            raise BrokenScore("it is too long")
+            raise BrokenScore(f"it lasts {end // self._ticks:,} quarter notes; expected fewer")
+        rows = np.array([row for voice in voices for row in voice.rows], np.int64).reshape(-1, 8)
         bars: list[Bar] = []
         if len(rows):
             bars = voices[int(np.bincount(rows[:, 4]).argmax())].barlines.bars(end)
@@ -216,9 +216,7 @@ class _TuneReader:
         voice.refresh()
         midi = voice.settings.midi
         instrument = (voice.part, midi.stated_program, midi.drums or voice.settings.sounding.percussion)
-        if instrument not in self._instruments:
-            self._instruments.append(instrument)
-        voice.instrument = self._instruments.index(instrument)
+        voice.instrument = self._instruments.setdefault(instrument, len(self._instruments))
 
     def _scope(self, voice: Voice | None) -> list[Settings]:
         """What a field changes: a voice, or all that follow, or both where no voice has been named."""
@@ -282,6 +280,11 @@ class _TuneReader:
             return
         if name := _voice_of(text):
             voice = self._named(name)
+        if words[0] == "setbarnb" and re.fullmatch("[0-9]{1,6}", words[1]):
+            if voice is None:
+                self._defaults.first_bar = int(words[1])
+            else:
+                voice.barlines.numbers[voice.time] = int(words[1])
         for settings in self._scope(voice):
             if words[0].lower() == "propagate-accidentals" and words[1] in ("not", "octave", "pitch"):
                 settings.accidentals = words[1]

@@ -2,7 +2,8 @@
 
 Numbers after "§" are sections of the ABC standard 2.1 (abcnotation.com/wiki/abc:standard:v2.1). An accidental holds for
 its letter in all octaves to the end of the bar (§11.3, `propagate-accidentals pitch`) unless a directive says
-otherwise. Microtones (^/c, _3/2c) are rounded to semitones, halves towards the natural.
+otherwise; that of a grace note holds for itself alone, as the few tunes in music21's corpora mean it where it matters.
+A tie to another pitch is none. Microtones (^/c, _3/2c) are rounded to semitones, halves towards the natural.
 """
 
 import functools
@@ -64,6 +65,8 @@ class Settings:
     midi: Midi = field(default_factory=Midi)
     accidentals: str = "pitch"
     """How far they hold: "not", "octave" or "pitch"."""
+    first_bar: int | None = None
+    """Number of the first bar, if a directive gives it one."""
 
     def of_voice(self, number: int) -> "Settings":
         """As a new voice takes them over."""
@@ -75,10 +78,13 @@ class Tie(NamedTuple):
 
     row: list[int]
     """Of its first note."""
-    place: int
-    """As in `Head`."""
-    tick: int | None
+    tick: int | None = None
     """Where the second note begins, if not where the first one ends."""
+
+    @property
+    def due(self) -> int:
+        """Where the second note begins."""
+        return self.row[ENDING] if self.tick is None else self.tick
 
 
 @functools.lru_cache(2**16)
@@ -123,11 +129,14 @@ class Voice:
         self.rows: list[list[int]] = []
         self.barlines = Barlines()
         self.barlines.metre(0, settings.metre)
+        if settings.first_bar is not None:
+            self.barlines.numbers[0] = settings.first_bar
         self._bar_starts = [0]
         self._held: dict[int, int] = {}
         """Alterations that accidentals of this bar set, by letter or place."""
-        self._ties: list[Tie] = []
-        self._ties_before_endings: list[Tie] = []
+        self._ties: dict[int, Tie] = {}
+        """By place."""
+        self._ties_before_endings: dict[int, Tie] = {}
         self._event: tuple[int, int, list[tuple[list[int], int]]] | None = None
         """Start, length, and (row, place) of the notes of the last event, for ties and broken rhythm."""
         self._broken: tuple[int, int] | None = None
@@ -155,15 +164,6 @@ class Voice:
         length = _ticks(written.numerator, written.denominator, unit)
         row = self._sound(written, length)
         self._pass(length, [(row, written.place)])
-
-    def grace_note(self, written: Head) -> None:
-        """A grace note takes no time, but its accidental holds as any other."""
-        self._hold(written)
-
-    def _hold(self, written: Head) -> None:
-        if written.alteration is not None and self.settings.accidentals != "not":
-            key = written.letter if self.settings.accidentals == "pitch" else written.place
-            self._held[key] = written.alteration
 
     def chord(self, heads: list[Head | tuple[int, int]], tied: set[int], length: tuple[int, int]) -> None:
         """Notes at once, all as long as the first one, perhaps a rest, of which only the length is given (§4.17)."""
@@ -203,36 +203,32 @@ class Voice:
 
     def _sound(self, written: Head, length: int) -> list[int]:
         """The row of a note that begins now."""
-        tie = None
+        key = written.letter if self.settings.accidentals == "pitch" else written.place
         alteration = written.alteration
         if alteration is None:
-            key = written.letter if self.settings.accidentals == "pitch" else written.place
             alteration = self._held.get(key, self.settings.signature[written.letter])
-            tie = self._tie_to(written.place, None) if self._ties else None
-            if tie is not None:  # the tie carries the accidental over the barline
+            tie = self._ties.get(written.place)
+            if tie is not None and tie.due == self.time:  # it carries the accidental over the barline
                 alteration = tie.row[2] - self._shift - written.pitch
-        else:
-            self._hold(written)
+        elif self.settings.accidentals != "not":
+            self._held[key] = alteration
         pitch = written.pitch + alteration + self._shift
         if not 0 <= pitch <= 127:
             raise BrokenScore(f"a note has the pitch {pitch}; expected 0 to 127")
-        if tie is None and self._ties:
-            tie = self._tie_to(None, pitch)
-        if tie is not None:
-            tie.row[TIED_ON] = 1
-            self._ties.remove(tie)
+        tied_back = bool(self._ties) and self._ends_tie(pitch)
         spelling = FIFTHS[written.letter] + 7 * alteration + self._shift_fifths
-        row = [self.time, self.time + length, pitch, spelling, self.part, self.instrument, 0, int(tie is not None)]
+        row = [self.time, self.time + length, pitch, spelling, self.part, self.instrument, 0, int(tied_back)]
         self.rows.append(row)
         return row
 
-    def _tie_to(self, place: int | None, pitch: int | None) -> Tie | None:
-        """The tie that leads to a note of a place or pitch that begins now."""
-        for tie in self._ties:
-            due = tie.row[ENDING] if tie.tick is None else tie.tick
-            if due == self.time and (tie.place == place or tie.row[2] == pitch):
-                return tie
-        return None
+    def _ends_tie(self, pitch: int) -> bool:
+        """Whether a tie leads to a note of a pitch that begins now, however it is spelled; mark its first note."""
+        for place, tie in self._ties.items():
+            if tie.due == self.time and tie.row[2] == pitch:
+                tie.row[TIED_ON] = 1
+                del self._ties[place]
+                return True
+        return False
 
     def _pass(self, length: int, rows: list[tuple[list[int], int]]) -> None:
         for sign in self._signs:
@@ -247,10 +243,7 @@ class Voice:
             self._tie(self._event[2])
 
     def _tie(self, rows: list[tuple[list[int], int]]) -> None:
-        if rows:
-            start = rows[0][0][0]
-            self._ties = [tie for tie in self._ties if (tie.tick or tie.row[ENDING]) > start]
-            self._ties += [Tie(row, place, None) for row, place in rows]
+        self._ties.update((place, Tie(row)) for row, place in rows)
 
     def broken_rhythm(self, mark: str) -> None:
         """`>`: the last event is dotted, the next one halved; `<` the other way; more of them dot doubly, … (§4.4)."""
@@ -291,6 +284,7 @@ class Voice:
         self.barlines.line(self.time, dots_before, dots_after, ends_section)
         if self._bar_starts[-1] < self.time:
             self._bar_starts.append(self.time)
+        self._ties = {place: tie for place, tie in self._ties.items() if tie.due >= self.time}
 
     def overlay(self, bars: int) -> None:
         """`&`: back to the barline before, or the one before that, … (§7.4)."""
@@ -305,9 +299,9 @@ class Voice:
         """A variant ending begins: ties into the first one lead into the others, too."""
         self.barlines.ending(self.time, passes)
         if 1 in passes:
-            self._ties_before_endings = [tie for tie in self._ties if (tie.tick or tie.row[ENDING]) == self.time]
+            self._ties_before_endings = {place: tie for place, tie in self._ties.items() if tie.due == self.time}
         else:
-            self._ties = [Tie(tie.row, tie.place, self.time) for tie in self._ties_before_endings]
+            self._ties = {place: Tie(tie.row, self.time) for place, tie in self._ties_before_endings.items()}
 
     def decorate(self, text: str) -> None:
         """A decoration or annotation, which may be a segno, a coda, …."""

@@ -22,7 +22,8 @@ def written_bars(columns: list[Column], parts: Sequence[Part]) -> list[Bar]:
         written = [measure for p in order if (measure := measures[p])]
         cuts = next((measure.cuts for measure in written if measure.cuts), [])
         inside = {start + position: number for position, number in cuts if 0 < position < end - start}
-        number = None if c and written[0].implicit else bar_number(written[0].number)
+        number = bar_number(written[0].number)
+        number = None if c and number and written[0].implicit else number  # but 0 is an upbeat, of a later movement too
         bars.append({"start": start, "end": min(inside, default=end), "number": number, "metre": metre})
         bars += [{"start": a, "end": b, "number": bar_number(inside[a])} for a, b in pairwise([*sorted(inside), end])]
     if len(bars) > 1 and bars[0]["number"] is None and bars[1]["number"]:

@@ -1,7 +1,7 @@
 """The measures of all parts that begin together, and so when they begin.
 
 Each is as long as what its fullest part has in it, whatever its metre; but where parts disagree, rests count only as
-far as the metre goes.
+far as the metre goes. Full bars of two metres at once, 6/8 against 2/4, last equally long, since their barlines meet.
 """
 
 from collections import Counter
@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from music_interpret.music.formats.measures import Measure, Part
 
+Metre = tuple[int, int]
+"""Numerator and denominator."""
 SLACK_QUARTERS = 1 / 32
 """A measure that differs less from its metre has rounded durations, of tuplets mostly."""
 
@@ -22,7 +24,7 @@ class Column(NamedTuple):
     end: int
     measures: list[Measure | None]
     """One of each part, or None if a part has none there."""
-    metre: tuple[int, int] | None
+    metre: Metre | None
     """Time signature that stands there."""
 
 
@@ -32,7 +34,8 @@ def columns(parts: Sequence[Part], ticks: int) -> list[Column]:
     weights = [part.weight() for part in parts]
     start = 0
     found = []
-    for measures, (metre, stated) in zip(together, _metres(together, weights), strict=True):
+    for measures, (metre, stated, own) in zip(together, _metres(together, weights), strict=True):
+        _stretch(measures, own, metre, ticks)
         end = start + _length([measure for measure in measures if measure], metre, ticks)
         found.append(Column(start, end, measures, metre if stated else None))
         start = end
@@ -56,33 +59,52 @@ def _together(parts: Sequence[Part]) -> list[list[Measure | None]]:
     return together
 
 
-def _metres(together: list[list[Measure | None]], weights: list[int]) -> list[tuple[tuple[int, int] | None, bool]]:
-    """The metre of each column, and whether a time signature stands there; the parts with most note heads decide."""
-    current: list[tuple[int, int] | None] = [None] * len(weights)
-    found: list[tuple[tuple[int, int] | None, bool]] = []
+def _metres(
+    together: list[list[Measure | None]], weights: list[int]
+) -> list[tuple[Metre | None, bool, list[Metre | None]]]:
+    """The metre of each column, whether a time signature stands there, and the metre of each part.
+
+    The parts with most note heads decide.
+    """
+    current: list[Metre | None] = [None] * len(weights)
+    found: list[tuple[Metre | None, bool, list[Metre | None]]] = []
     metre = None
-    late: dict[int, tuple[int, int]] = {}
+    late: dict[int, Metre] = {}
     for measures in together:
         stated = late | {p: measure.metre for p, measure in enumerate(measures) if measure and measure.metre}
         late = {p: measure.next_metre for p, measure in enumerate(measures) if measure and measure.next_metre}
         if stated:
-            votes: Counter[tuple[int, int]] = Counter()
+            votes: Counter[Metre] = Counter()
+            current = current.copy()
             for p, weight in enumerate(weights):
                 current[p] = held = stated.get(p, current[p])
                 if held:
                     votes[held] += weight
             metre = votes.most_common(1)[0][0]
-        found.append((metre, bool(stated)))
+        found.append((metre, bool(stated), current))
     return found
 
 
-def _length(measures: list[Measure], metre: tuple[int, int] | None, ticks: int) -> int:
+def _stretch(measures: list[Measure | None], own: list[Metre | None], metre: Metre | None, ticks: int) -> None:
+    """Let a full bar of 6/8 last as long as the full bar of 2/4 that other parts have."""
+    whole = _whole(metre, ticks)
+    if any(measure and measure.length == whole for measure in measures):
+        for measure, held in zip(measures, own, strict=True):
+            if measure and held != metre and whole != measure.length == _whole(held, ticks) > 0:
+                measure.stretch(whole)
+
+
+def _whole(metre: Metre | None, ticks: int) -> int:
+    """Length of a bar in a metre, 0 without one."""
+    return round(metre[0] * 4 * ticks / metre[1]) if metre else 0
+
+
+def _length(measures: list[Measure], metre: Metre | None, ticks: int) -> int:
     if any(m.implicit for m in measures):  # an upbeat, or a bar that is divided: parts that only rest may be filled up
         measures = [m for m in measures if m.heads] or measures
     lengths = {m.length for m in measures if m.length}
     length = max(lengths, default=0) or max((m.rest_length for m in measures), default=0)
-    if metre:
-        whole = round(metre[0] * 4 * ticks / metre[1])
+    if whole := _whole(metre, ticks):
         if len(lengths) > 1 and length > whole:  # some part has a rest too many
             length = max([whole, *(head.end for m in measures for head in m.heads)])
         if not length or abs(length - whole) < SLACK_QUARTERS * ticks:

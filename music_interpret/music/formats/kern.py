@@ -73,6 +73,8 @@ class _Voice:
     """Number of it; -1 if it has not been heard yet."""
     silent: bool = False
     """Whether it is an alternative to what is played."""
+    graced: int | None = None
+    """When it last had a grace note in a record of others' notes: its own note, in the next record, begins then too."""
 
 
 def _read_piece(piece: Piece) -> WrittenScore:
@@ -110,7 +112,7 @@ class _Reading:
     def __init__(self, tokens: dict[str, _Timed], ticks: int) -> None:
         self.tokens = tokens
         self.ticks = ticks
-        self.layout = Layout()
+        self.layout = Layout(ticks)
         self.rows: list[tuple[int, ...]] = []
         self.instruments: dict[Instrument, int] = {}
         self.parts: dict[int, str] = {}
@@ -176,13 +178,16 @@ class _Reading:
 
     def _sound(self, columns: list[tuple[_Voice, _Timed]]) -> None:
         """Notes and rests that begin together."""
-        if any(token.length for _, token in columns):
+        timed = any(token.length for _, token in columns)
+        if timed:
             self.time = self._time(columns)
             self.layout.settle(self.time)
         for voice, token in columns:
             self.left_out.update(token.left_out)
             if token.length:
-                voice.end, voice.fresh = self.time + token.length, False
+                voice.end, voice.fresh, voice.graced = self.time + token.length, False, None
+            elif timed:
+                voice.graced = self.time
             if token.heads and voice.silent:
                 self.left_out["ossia"] += len(token.heads)
             elif token.heads:
@@ -194,6 +199,8 @@ class _Reading:
 
     def _time(self, columns: list[tuple[_Voice, _Timed]]) -> int:
         """When the notes and rests of a record begin: where the ones before them in their paths end."""
+        if all(v.graced == self.time for v, token in columns if token.length):
+            return self.time
         ends = [v.end for v, token in columns if token.length and not v.fresh and v.end > self.time]
         if ends:
             # Where lengths are misspelt, most probably at the time of the coarsest metrical level.

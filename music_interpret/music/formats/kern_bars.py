@@ -36,30 +36,43 @@ class Division:
 class Layout:
     """Bars and sections, gathered as they come; a token's time is known only at the next note."""
 
-    def __init__(self) -> None:
+    def __init__(self, ticks: int) -> None:
+        self.ticks = ticks
         self.divisions: dict[int, Division] = {}
         self.labels: dict[str, int] = {}
         self.listed: list[str] = []
         self._waiting: list[str] = []
+        self._last = -1
+        self._bar_ticks = 0
 
     def add(self, token: str) -> None:
         """A barline, or an interpretation of any kind."""
         self._waiting.append(token)
 
     def settle(self, time: int) -> None:
-        """Give all tokens since the last time this one."""
+        """Give all tokens since the last time this one; of several numbered bars in one long note, the last."""
+        numbered = [token for token in self._waiting if (found := BARLINE.match(token)) and found[1]]
+        later, passed = max(len(numbered) - 1, 0), False
         for token in self._waiting:
-            if token[0] == "=":
-                self._barline(self.divisions.setdefault(time, Division()), token)
-            elif token.startswith("*M"):
-                metre = _metre(token)
-                if metre:
-                    self.divisions.setdefault(time, Division()).metre = metre
-            elif found := SECTIONS.match(token):
-                self.listed = self.listed or [label.strip() for label in found[1].split(",")]
-            elif found := LABEL.match(token):
-                self.labels.setdefault(found[1], time)
+            if later and token in numbered:
+                later, passed = later - passed, True
+            at = time - later * self._bar_ticks
+            self._place(token, at if at > self._last else time)
         self._waiting.clear()
+        self._last = time
+
+    def _place(self, token: str, time: int) -> None:
+        if token[0] == "=":
+            self._barline(self.divisions.setdefault(time, Division()), token)
+        elif token.startswith("*M"):
+            metre = _metre(token)
+            if metre:
+                self.divisions.setdefault(time, Division()).metre = metre
+                self._bar_ticks = 4 * metre[0] * self.ticks // metre[1]
+        elif found := SECTIONS.match(token):
+            self.listed = self.listed or [label.strip() for label in found[1].split(",")]
+        elif found := LABEL.match(token):
+            self.labels.setdefault(found[1], time)
 
     def bars(self, end: int) -> list[Bar]:
         """The bars of a piece that ends at a time; none if it has no barlines."""

@@ -65,6 +65,19 @@ class Measure:
         self.left_out += other.left_out
         self.length = at + max(other.length, other.rest_length)
 
+    def stretch(self, length: int) -> None:
+        """Make it as long as those of the other parts, whose metre differs."""
+
+        def at(position: int) -> int:
+            return round(position * length / self.length)
+
+        self.heads = [head._replace(onset=at(head.onset), end=at(head.end)) for head in self.heads]
+        self.signs = [s._replace(position=None if s.position is None else at(s.position)) for s in self.signs]
+        self.transpositions = [(at(position), staff, shift) for position, staff, shift in self.transpositions]
+        self.programs = [(at(position), name, program) for position, name, program in self.programs]
+        self.cuts = [(at(position), number) for position, number in self.cuts]
+        self.length = length
+
 
 @dataclass(slots=True)
 class ScoreInstrument:

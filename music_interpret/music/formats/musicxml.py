@@ -15,10 +15,15 @@ from music_interpret.music.formats.musicxml_file import elements, score_text
 from music_interpret.music.formats.musicxml_measures import PartReader, divisions_of
 from music_interpret.music.formats.parts import written_score
 from music_interpret.music.formats.written import BrokenPiece, BrokenScore, WrittenScore
+from music_interpret.music.instrument_names import program_of_name
 
 DIVISIONS = re.compile(r"<divisions>([^<]*)<")
 HEADS = re.compile(r"<(?:pitch|unpitched)[\s/>]")
+TICKS_OF_TYPES = 6720
+"""Ticks in which values down to the 256th are whole, with tuplets of 3, 5 and 7."""
 MOST_TICKS = 2**31
+KEYBOARDS = range(8)
+"""Programs of pianos, harpsichords and the like."""
 NAMELESS = re.compile(r"\s*$|(musicxml )?(part|staff|instrument)?[ _-]*p?\d*$", re.IGNORECASE)
 """Part names that programs write where there is none."""
 DRUM_CHANNEL = 10
@@ -40,6 +45,9 @@ def _ticks(text: str) -> int:
     """Ticks of a quarter note in which all durations are whole: the least common multiple of all divisions."""
     found = filter(None, map(divisions_of, set(DIVISIONS.findall(text))))
     ticks = math.lcm(*(numerator for numerator, _ in found))
+    lengths = text.count("<duration>") + text.count("<grace") - text.count("<backup") - text.count("<forward")
+    if lengths < text.count("<note>") + text.count("<note "):  # some notes have only a type
+        ticks = math.lcm(ticks, TICKS_OF_TYPES)
     if ticks > MOST_TICKS:
         raise BrokenScore(f"its divisions have {ticks:,} as least common multiple; expected up to {MOST_TICKS:,}")
     return ticks
@@ -110,6 +118,9 @@ def _listed_part(score_part: Element) -> Part:
         instrument.program = _midi_number(midi, "midi-program", instrument.program)
         instrument.unpitched = _midi_number(midi, "midi-unpitched", instrument.unpitched)
         instrument.drums |= _midi_number(midi, "midi-channel", None) == DRUM_CHANNEL - 1
+        # Programs write 1, a piano, of parts to which nobody gave a sound: a name says more.
+        if instrument.program == 0 and program_of_name(instrument.name) not in (None, *KEYBOARDS):
+            instrument.program = None
     return part
 
 

@@ -26,6 +26,11 @@ QUARTERS = {
     **{f"{n}th": 4 / n for n in (16, 64, 128, 256, 512)},
     **{"32nd": 4 / 32, "1024th": 4 / 1024},
 }
+ACCIDENTALS = {
+    **{"sharp": "1", "natural-sharp": "1", "flat": "-1", "natural-flat": "-1"},
+    **{"double-sharp": "2", "sharp-sharp": "2", "flat-flat": "-2"},
+}
+"""Semitones of a printed accidental, which counts where a pitch does not say its alteration."""
 LONGEST_QUARTERS = 10**6
 """A duration beyond this is a mistake, not music."""
 JUMP_WORDS = (
@@ -46,7 +51,7 @@ class PartReader:
         self._clef_octaves: dict[str, int] = {}
         self._measure = Measure()
         self._position = self._chord_onset = 0
-        self._whole_rests: list[tuple[str, int]] = []
+        self._whole_rests: list[tuple[tuple[str, str], int]] = []
 
     def read(self, element: Element) -> Measure:
         """The measure of an element: `<measure>`, or `<part>` of a score written by measures."""
@@ -69,7 +74,7 @@ class PartReader:
             elif tag in ("direction", "sound"):
                 self._direction(child)
         if self._whole_rests:
-            voices = Counter(note.findtext("voice", "") for note in element.iterfind("note"))
+            voices = Counter(map(_voice, element.iterfind("note")))
             for voice, end in self._whole_rests:
                 if voices[voice] == 1:
                     measure.rest_length = max(measure.rest_length, end)
@@ -90,7 +95,7 @@ class PartReader:
                 measure.rest_length = max(measure.rest_length, end)
                 return
             if onset == 0 and note.findtext("type") == "whole":
-                self._whole_rests.append((note.findtext("voice", ""), end))
+                self._whole_rests.append((_voice(note), end))
                 return
         measure.length = max(measure.length, end)
         written = parts.get("pitch", parts.get("unpitched"))
@@ -102,7 +107,10 @@ class PartReader:
             return
         pitch, spelling = -1, NO_SPELLING
         if "pitch" in parts:
-            pitch, spelling = _pitch(written.findtext("step"), written.findtext("alter"), written.findtext("octave"))
+            alter = written.findtext("alter")
+            if alter is None and "accidental" in parts:
+                alter = ACCIDENTALS.get(parts["accidental"].text or "")
+            pitch, spelling = midi_pitch(written.findtext("step"), alter, written.findtext("octave"))
         staff = parts["staff"].text or "" if "staff" in parts else ""
         instrument = parts["instrument"].get("id", "") if "instrument" in parts else ""
         measure.heads.append(Head(onset, end, pitch, spelling, staff, instrument, *_ties(note, parts)))
@@ -191,6 +199,10 @@ class PartReader:
         measure.signs += told or _written_signs(direction, at)
 
 
+def _voice(note: Element) -> tuple[str, str]:
+    return note.findtext("voice", ""), note.findtext("staff", "")
+
+
 def divisions_of(text: str) -> tuple[int, int] | None:
     """Divisions of a quarter note as a fraction (numerator, denominator), None if they are no sensible number."""
     number = _number(text)
@@ -240,7 +252,7 @@ def _ties(note: Element, parts: dict[str, Element]) -> tuple[bool, bool]:
 
 
 @functools.lru_cache(4096)
-def _pitch(step: str | None, alter: str | None, octave: str | None) -> tuple[int, int]:
+def midi_pitch(step: str | None, alter: str | None, octave: str | None) -> tuple[int, int]:
     """MIDI note number and spelling of a written pitch."""
     step = (step or "").strip().upper()
     if step not in FIFTHS:
@@ -256,13 +268,18 @@ def _pitch(step: str | None, alter: str | None, octave: str | None) -> tuple[int
 def _transposition(transpose: Element) -> tuple[int, int]:
     """Semitones, and steps on the line of fifths, from written to sounding pitch."""
     chromatic = round(_number(transpose.findtext("chromatic", "0")))
-    steps = SIMPLEST_STEPS[abs(chromatic) % 12] + 7 * (abs(chromatic) // 12)
-    fifths = 7 * abs(chromatic) - 12 * steps
-    fifths = fifths if chromatic >= 0 else -fifths
-    if (diatonic := transpose.findtext("diatonic")) is not None:
-        stated = 7 * chromatic - 12 * round(_number(diatonic))
-        fifths = stated if abs(stated) <= 7 else fifths  # 0 beside a whole tone is no statement
+    diatonic = transpose.findtext("diatonic")
+    fifths = fifths_between(chromatic, None if diatonic is None else round(_number(diatonic)))
     return chromatic + 12 * _whole(transpose.findtext("octave-change"), 0), fifths
+
+
+def fifths_between(semitones: int, steps: int | None) -> int:
+    """Steps on the line of fifths of an interval of semitones and diatonic steps, the simplest if these are unknown."""
+    if steps is not None and abs(fifths := 7 * semitones - 12 * steps) <= 7:  # 0 beside a whole tone is no statement
+        return fifths
+    size = abs(semitones)
+    fifths = 7 * size - 12 * (SIMPLEST_STEPS[size % 12] + 7 * (size // 12))
+    return fifths if semitones >= 0 else -fifths
 
 
 def _metre(time: Element) -> tuple[int, int] | None:

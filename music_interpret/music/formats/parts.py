@@ -17,7 +17,7 @@ T = TypeVar("T")
 UNCHANGED = (0, 0)
 
 
-def written_score(parts: Sequence[Part], ticks: int, title: str, note_tokens: int) -> WrittenScore:
+def written_score(parts: Sequence[Part], ticks: int, title: str, note_tokens: int | None) -> WrittenScore:
     """The score of its parts, whose measures count `ticks` per quarter note."""
     parts = [part for part in parts if part.measures]
     if not parts:

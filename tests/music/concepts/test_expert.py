@@ -320,7 +320,7 @@ def test_degrees_are_counted_on_the_major_scale() -> None:
         for _ in range(abs(fifths)):
             pitch = (above if fifths > 0 else above.reverse()).transposePitch(pitch, maxAccidental=None)
         alter = int(pitch.accidental.alter) if pitch.accidental else 0
-        assert degree_name(fifths) == ("#" * alter or "b" * -alter) + str("CDEFGAB".index(pitch.step) + 1), fifths
+        assert degree_name(fifths) == ("♯" * alter or "♭" * -alter) + str("CDEFGAB".index(pitch.step) + 1), fifths
 
 
 def test_other_music_has_no_values(tmp_path: Path) -> None:

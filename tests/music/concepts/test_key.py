@@ -89,7 +89,7 @@ def chorales() -> list:  # type: ignore[type-arg]
 
 
 def test_nothing_looks_ahead_or_at_other_songs() -> None:
-    assert len(CONCEPTS) == 18
+    assert len(CONCEPTS) == 20
     assert all(concept.definition and concept.reference for concept in CONCEPTS)
     assert_causal(CONCEPTS, [*REAL, random_song(5), ONE])
     assert_songs_apart(CONCEPTS, [*REAL, random_song(5), ONE, EMPTY])
@@ -173,7 +173,7 @@ def test_keys_and_degrees_of_scales() -> None:
     assert key.leading_tone(songs).tolist()[-2] == 0 or not in_c[-2]
     minor = melody(*A_MINOR, *A_MINOR[::-1])
     assert named(key.home_key, minor)[0] == named(key.local_key, minor)[-1] == "A minor"
-    assert named(key.home_degree, minor)[:8] == ["1", "2", "b3", "4", "5", "b6", "7", "1"]
+    assert named(key.home_degree, minor)[:8] == ["1", "2", "♭3", "4", "5", "♭6", "7", "1"]
 
 
 def test_both_forms_of_minor_are_diatonic_and_other_notes_chromatic() -> None:
@@ -189,7 +189,7 @@ def test_both_forms_of_minor_are_diatonic_and_other_notes_chromatic() -> None:
 
     assert set(at_short(key.local_key)) == {"A minor"}
     assert at_short(key.diatonic_degree) == ["6", "7", "7", "6", "", "1"]
-    assert at_short(key.scale_degree) == ["6", "b7", "7", "b6", "b2", "1"]
+    assert at_short(key.scale_degree) == ["6", "♭7", "7", "♭6", "♭2", "1"]
     assert key.chromatic_note(songs)[short].tolist() == [-1, -1, -1, -1, 0, -1]
     assert key.leading_tone(songs)[short].tolist() == [-1, -1, 0, -1, -1, -1]
     assert np.array_equal(key.raised_leading_tone(songs), key.leading_tone(songs))
@@ -212,7 +212,7 @@ def test_a_modulation_changes_the_key_and_the_distance() -> None:
     changes = songs.beat[key.key_change(songs) == 0]
     assert np.any((changes >= 48) & (changes <= 56))
     assert named(key.scale_degree, songs)[-3:] == ["1", "3", "5"]
-    assert named(key.home_degree, songs)[-3:] == ["2", "#4", "6"]
+    assert named(key.home_degree, songs)[-3:] == ["2", "♯4", "6"]
 
 
 def test_chord_degrees() -> None:

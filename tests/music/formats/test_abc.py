@@ -256,7 +256,7 @@ class TestPitch:
             ("^c c C c|c", [73, 73, 61, 73, 72]),
             ("^c _c c|c", [73, 71, 71, 72]),
             ("^f [K:C] f", [78, 77]),
-            ("{^f}g f|f", [79, 78, 77]),
+            ("{^f}g f|f", [79, 77, 77]),
             ("^/c ^3/2c _/c _3/4c ^1/4c", [72, 73, 72, 71, 72]),
             ("^c2- c2|c", [73, 72]),
             ("^c4-|c2 c2", [73, 72]),
@@ -360,7 +360,9 @@ class TestTime:
 
     def test_macros_that_grow_are_refused(self, tmp_path: Path) -> None:
         (broken,) = book(tmp_path, "X:1\nm:a = " + "b" * 1000 + "\nK:C\n" + "a " * 2000 + "|\n")
-        assert isinstance(broken, BrokenPiece) and "macros" in broken.reason
+        assert isinstance(broken, BrokenPiece) and "expand" in broken.reason
+        (broken,) = book(tmp_path, "X:1\n" + "".join(f"m:~{i}=c\n" for i in range(101)) + "K:C\nc|\n")
+        assert isinstance(broken, BrokenPiece) and "more than 100 macros" in broken.reason
 
 
 class TestVoices:
@@ -463,6 +465,11 @@ class TestBars:
     def test_letters_can_be_redefined(self, tmp_path: Path) -> None:
         bars = tune(tmp_path, "SC4|WD4|", "U:S = !trill!\nU:W=!segno!\n").bars
         assert [bar.segno for bar in bars] == [False, True]
+
+    def test_numbers_that_a_directive_gives(self, tmp_path: Path) -> None:
+        score = tune(tmp_path, "C4|D4|[I:setbarnb 40]E4|\n%%setbarnb 7\nF4|", "%%setbarnb 10\n")
+        assert [bar.number for bar in score.bars] == [10, None, 40, 7]
+        assert [bar.number for bar in tune(tmp_path, "C4|D4|").bars] == [None, None]
 
     def test_bars_of_rests(self, tmp_path: Path) -> None:
         assert spans(tune(tmp_path, "C4|Z2|D4|")) == [(0, 4), (4, 8), (8, 12), (12, 16)]

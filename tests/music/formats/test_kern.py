@@ -221,6 +221,14 @@ def test_metres(kern, token: str, metre: tuple[int, int] | None) -> None:
     assert kern(spines("**kern", token, "=1", "4c", "=", "*-")).bars[0].metre == metre
 
 
+def test_bars_within_a_long_note(kern) -> None:
+    score = kern(spines("**kern **kern", "*M4/4 *M4/4", "=1 =1", "00C 00c", "=2 =2", ". .", "=3:|! =3:|!", "=4 =4",
+                        "0D 0d", "=|| =||", "=6 =6", "1E 1e", "== ==", "*- *-"))  # fmt: skip
+    assert [(b.start, b.end, b.number, b.repeat_times) for b in score.bars] == [
+        (0, 8, 1, 0), (8, 12, 2, 2), (12, 16, 3, 0), (16, 24, 4, 0), (24, 28, 6, 0),
+    ]  # fmt: skip
+
+
 def test_a_metre_within_a_bar_divides_it(kern) -> None:
     score = kern(spines("**kern", "*M4/4", "=5", "2c", "*M2/4", "2d", "=6", "2e", "==", "*-"))
     assert [(b.start, b.end, b.number, b.metre) for b in score.bars] == [

@@ -120,7 +120,7 @@ def test_a_rest_of_a_bar_is_as_long_as_the_bar(rest: str, why: str, tmp_path: Pa
     for parts in ((voice, piano), (piano, voice)):
         score = read(document(*parts), tmp_path)
         assert heads(score) == [(0, 52, 4), (0, 60, 4), (4, 53, 3), (7, 55, 4), (7, 62, 4)], why
-        assert [(bar.start, bar.end) for bar in score.bars] == [(0, 4), (4, 7), (7, 11)], why
+        assert [Fraction(bar.end, score.ticks) for bar in score.bars] == [4, 7, 11], why
 
 
 def test_a_whole_rest_beside_other_notes_of_its_voice_has_its_length(tmp_path: Path) -> None:
@@ -132,12 +132,8 @@ def test_a_whole_rest_beside_other_notes_of_its_voice_has_its_length(tmp_path: P
 def test_bars_where_all_rest(tmp_path: Path) -> None:
     """Their rests' duration, else their metre."""
     score = read(document(part(note(REST, 0), note(REST, 2), "", note("C4", 4))), tmp_path)
-    assert [(bar.start, bar.end, bar.metre) for bar in score.bars] == [
-        (0, 4, (4, 4)),
-        (4, 6, None),
-        (6, 10, None),
-        (10, 14, None),
-    ]
+    found = [(Fraction(bar.end, score.ticks), bar.metre) for bar in score.bars]
+    assert found == [(4, (4, 4)), (6, None), (10, None), (14, None)]
 
 
 def test_a_rest_too_many(tmp_path: Path) -> None:
@@ -180,7 +176,7 @@ def test_divisions_change_and_differ_between_parts(tmp_path: Path) -> None:
 def test_notes_without_a_duration_take_that_of_their_type(tmp_path: Path) -> None:
     triplet = "<time-modification><actual-notes>3</actual-notes><normal-notes>2</normal-notes></time-modification>"
     kinds = ["<type>quarter</type><dot/>", "<type>eighth</type>", *[f"<type>quarter</type>{triplet}"] * 3]
-    score = read(document(part("".join(note("C4", 0, kind) for kind in kinds), divisions="24")), tmp_path)
+    score = read(document(part("".join(note("C4", 0, kind) for kind in kinds))), tmp_path)
     third = Fraction(2, 3)
     assert [(a, d) for a, _, d in heads(score)] == [
         (0, Fraction(3, 2)),
@@ -248,6 +244,14 @@ def test_ties(ties: str, flags: tuple[bool, bool], tmp_path: Path) -> None:
 def test_pitches_and_their_spelling(pitch: str, number: int, spelling: int, tmp_path: Path) -> None:
     rows = np.array(read(document(part(note(pitch, 4))), tmp_path).notes)
     assert tuple(rows[0, 2:4]) == (number, spelling)
+
+
+def test_an_accidental_counts_where_a_pitch_says_no_alteration(tmp_path: Path) -> None:
+    flat = "<accidental>flat</accidental>"
+    content = (
+        note("E4", 1, flat) + note("E0 4", 1, flat) + note("E4", 1) + note("E4", 1, "<accidental>natural</accidental>")
+    )
+    assert [pitch for _, pitch, _ in heads(read(document(part(content)), tmp_path))] == [63, 64, 64, 64]
 
 
 def transpose(chromatic: int, diatonic: int | None = None, octave: int | None = None, staff: str = "") -> str:
@@ -375,9 +379,10 @@ def test_bar_numbers(tmp_path: Path) -> None:
         ('"3a"', 4),
         ('"4" implicit="yes"', 4),
         ('"X"', 4),
+        ('"0" implicit="yes"', 1),
     ]
     measures = [f"<measure number={number}>{note('C4', length)}</measure>" for number, length in numbered]
-    assert [bar.number for bar in bars(measures, tmp_path)] == [0, 1, 2, None, 3, 3, None, None]
+    assert [bar.number for bar in bars(measures, tmp_path)] == [0, 1, 2, None, 3, 3, None, None, 0]
     without = measures[0].replace('"0"', '"X1"')
     assert [bar.number for bar in bars([without, *measures[1:]], tmp_path)][:2] == [0, 1]
 
@@ -473,6 +478,18 @@ def test_parts_that_differ_in_metre(tmp_path: Path) -> None:
     slow = part(note("C3", 3), note("D3", 3), attributes=time(("3", "4")))
     score = read(document(slow, fast), tmp_path)
     assert [(bar.metre, bar.end - bar.start) for bar in score.bars] == [((6, 8), 6), (None, 6)]
+
+
+def test_two_metres_whose_barlines_meet(tmp_path: Path) -> None:
+    """6/8 against 2/4: a dotted quarter lasts as long as a quarter."""
+    piano = part(note("C3", 2) * 2, note("D3", 2) * 2, note("E3", 4), divisions="2", attributes=time(("2", "4")))
+    voice = part(
+        note("C4", 3) + note("D4", 3), note(REST, 6), note("E4", 3), divisions="2", attributes=time(("6", "8"))
+    )
+    score = read(document(piano, voice), tmp_path)
+    found = [(onset, pitch, duration) for onset, pitch, duration in heads(score) if pitch >= 60]
+    assert found == [(0, 60, 1), (1, 62, 1), (4, 64, Fraction(3, 2))]
+    assert [Fraction(bar.end, score.ticks) for bar in score.bars] == [2, 4, 6]
 
 
 def test_measures_that_do_not_control(tmp_path: Path) -> None:
@@ -672,3 +689,27 @@ def test_random_scores_come_back(parts: list[list[list[list[tuple[tuple[int, ...
     assert sorted(map(tuple, np.array(score.notes)[:, :5].tolist())) == sorted(expected)
     assert score.note_tokens == len(expected)
     assert len(score.bars) == max(map(len, parts))
+
+
+@pytest.mark.parametrize(
+    ("name", "own", "stated", "program"),
+    [
+        ("Horn 2", "Instrument 7", 1, None),
+        ("Soprano", "Acoustic Grand Piano", 1, None),
+        ("Horn 2", "Instrument 7", 61, 60),
+        ("Cembalo", "Instrument 7", 1, 0),
+        ("P1", "Instrument 7", 1, 0),
+    ],
+)
+def test_a_piano_that_nobody_asked_for_is_no_statement(
+    tmp_path: Path, name: str, own: str, stated: int, program: int | None
+) -> None:
+    (tmp_path / "a.musicxml").write_text(
+        "<score-partwise><part-list><score-part id='P1'>"
+        f"<part-name>{name}</part-name><score-instrument id='I'><instrument-name>{own}</instrument-name>"
+        f"</score-instrument><midi-instrument id='I'><midi-program>{stated}</midi-program></midi-instrument>"
+        "</score-part></part-list><part id='P1'><measure number='1'><note><pitch><step>C</step><octave>4</octave>"
+        "</pitch><duration>1</duration></note></measure></part></score-partwise>"
+    )
+    (score,) = musicxml.read(tmp_path / "a.musicxml")
+    assert [instrument.program for instrument in score.instruments] == [program]

@@ -3,7 +3,7 @@
 import { bar } from "../views/bar.js";
 import { fill, h } from "../views/dom.js";
 import { dot } from "../views/groups.js";
-import { pitchName, placeWords } from "../views/pianoroll.js";
+import { noteName, placeWords } from "../views/pianoroll.js";
 import { fixed } from "../views/words.js";
 
 /** @import { Latents } from "../latents.js" */
@@ -72,7 +72,7 @@ export class NotePanel {
   /** @param {number} note */
   words(note) {
     const { roll } = this.song;
-    return `${pitchName(roll.notes.pitch[note])}, ${placeWords(roll, roll.notes.onset[note])}`;
+    return `${noteName(roll, note)}, ${placeWords(roll, roll.notes.onset[note])}`;
   }
 
   /** @param {number} latent @param {number} value */

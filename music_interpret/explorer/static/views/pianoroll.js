@@ -9,4 +9,4 @@ export { colourOf } from "./roll/colours.js";
 export { legend } from "./roll/legend.js";
 export { playAlone, stopPlaying } from "./roll/player.js";
 export { PianoRoll } from "./roll/roll.js";
-export { pitchName, placeWords } from "./roll/words.js";
+export { noteName, placeWords } from "./roll/words.js";

@@ -6,6 +6,7 @@ export interface Notes {
   pitch: number[];
   lane: number[];
   voice: number[];
+  spelling: number[];
   token: number[];
 }
 

@@ -1,11 +1,13 @@
 // Numbers and codes in words.
 
+import { searchable } from "./notenames.js";
+
 /** @import { Score } from "./shapes" */
 
-const plain = new Intl.NumberFormat("en");
+const grouped = new Intl.NumberFormat("en");
 
 /** @param {Score | undefined} value */
-export const whole = (value) => (value === null || value === undefined ? "–" : plain.format(value));
+export const whole = (value) => (value === null || value === undefined ? "–" : grouped.format(value));
 
 /** "1 song", "2 songs". @param {number} value @param {string} one */
 export const counted = (value, one) => `${whole(value)} ${value === 1 ? one : `${one}s`}`;
@@ -48,7 +50,7 @@ export function percent(share) {
 export function oneIn(share) {
   if (!isNumber(share) || share <= 0) return "no tokens";
   if (share >= 0.5) return `${Math.round(100 * share)} of 100 tokens`;
-  return `1 in ${plain.format(share > 0.1 ? Number((1 / share).toFixed(1)) : Math.round(1 / share))} tokens`;
+  return `1 in ${grouped.format(share > 0.1 ? Number((1 / share).toFixed(1)) : Math.round(1 / share))} tokens`;
 }
 
 /** What a latent's name can be computed from. @type {Record<string, string>} */
@@ -82,14 +84,14 @@ export function clock(seconds) {
 }
 
 /**
- * A test whether a text has all words of a search in it.
+ * A test whether a text has all words of a search in it, a note by whichever of its names.
  * @param {string | null} search
  * @returns {(text: string) => boolean}
  */
 export function searched(search) {
-  const parts = (search ?? "").toLowerCase().split(/\s+/).filter(Boolean);
+  const parts = searchable(search ?? "").split(/\s+/).filter(Boolean);
   return (text) => {
-    const lower = text.toLowerCase();
-    return parts.every((part) => lower.includes(part));
+    const plain = searchable(text);
+    return parts.every((part) => plain.includes(part));
   };
 }

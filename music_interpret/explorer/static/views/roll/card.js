@@ -7,7 +7,7 @@ import { colourOf } from "./colours.js";
 import { playAlone } from "./player.js";
 import { PianoRoll } from "./roll.js";
 import { adoptStyle } from "./style.js";
-import { pitchName, placeWords } from "./words.js";
+import { noteName, placeWords } from "./words.js";
 
 /** @import { Excerpt } from "../shapes" */
 /** @import { CardOptions } from "../types" */
@@ -49,8 +49,8 @@ function cardHead(excerpt, { songUrl, maxValue, colours }) {
 
 /** @param {Excerpt} excerpt */
 function placeLine({ roll, note, text, quantile }) {
-  const { pitch, onset } = roll.notes;
-  const parts = [note === null ? text : `${pitchName(pitch[note])}, ${placeWords(roll, onset[note])}`];
+  const { onset } = roll.notes;
+  const parts = [note === null ? text : `${noteName(roll, note)}, ${placeWords(roll, onset[note])}`];
   if (roll.bars_estimated) parts.push("bar lines estimated");
   if (quantile !== undefined) parts.push(`stronger than ${Math.round(quantile * 100)} % of its firings`);
   return parts.join(" · ");

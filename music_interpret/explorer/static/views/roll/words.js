@@ -4,7 +4,9 @@ import { number } from "../words.js";
 
 /** @import { Roll } from "../shapes" */
 
-const NAMES = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"];
+const NAMES = ["C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"];
+const LETTERS = "FCGDAEB";
+const NATURALS = [5, 0, 7, 2, 9, 4, 11];
 const BLACK = [1, 3, 6, 8, 10];
 /** @type {[number, string][]} */
 const FRACTIONS = [
@@ -20,6 +22,15 @@ const FRACTIONS = [
 /** C4 is middle C, MIDI note 60; black keys are called as in the names of latents. @param {number} pitch */
 export function pitchName(pitch) {
   return NAMES[pitch % 12] + (Math.floor(pitch / 12) - 1);
+}
+
+/** The note as it is spelled: its number on the line of fifths, C being 0. @param {Roll} roll @param {number} note */
+export function noteName({ notes }, note) {
+  const along = notes.spelling[note] + 1;
+  const accidentals = Math.floor(along / 7);
+  const letter = along - 7 * accidentals;
+  const octave = Math.floor((notes.pitch[note] - accidentals - NATURALS[letter]) / 12) - 1;
+  return LETTERS[letter] + (accidentals < 0 ? "♭" : "♯").repeat(Math.abs(accidentals)) + octave;
 }
 
 /** @param {number} pitch */
@@ -74,14 +85,14 @@ export function rollWords(roll, values) {
   for (let i = 0; i < n; i += 1) if (values[i] > 0 && !(values[i] <= values[strongest])) strongest = i;
   if (strongest < 0) return `${head}, on none of which it fires`;
   const fires = values.reduce((sum, value) => sum + (value > 0 ? 1 : 0), 0);
-  const where = `${pitchName(roll.notes.pitch[strongest])} at ${placeWords(roll, roll.notes.onset[strongest])}`;
+  const where = `${noteName(roll, strongest)} at ${placeWords(roll, roll.notes.onset[strongest])}`;
   return `${head}; it fires on ${fires}, strongest on ${where} (${number(values[strongest])})`;
 }
 
 /** One note in words. @param {Roll} roll @param {number} note @param {number[] | null} values */
 export function noteWords(roll, note, values) {
-  const { pitch, onset, lane } = roll.notes;
-  const parts = [pitchName(pitch[note]), placeWords(roll, onset[note])];
+  const { onset, lane } = roll.notes;
+  const parts = [noteName(roll, note), placeWords(roll, onset[note])];
   if (roll.lanes[lane[note]]) parts.push(roll.lanes[lane[note]].name);
   if (values) parts.push(values[note] > 0 ? number(values[note]) : "off");
   return parts;
