@@ -22,7 +22,7 @@ WORKERS = ROOT / "benchmarks" / "_score_readers"
 OURS, BEFORE = "ours", "before"
 BEFORE_COMMIT = "8453cd6"
 """The last commit at which music21 read all but MIDI."""
-XML, KERN, ABC, MIDI = (".mxl", ".musicxml", ".xml"), (".krn",), (".abc",), (".mid", ".midi")
+XML, MEI, KERN, ABC, MIDI = (".mxl", ".musicxml", ".xml"), (".mei",), (".krn",), (".abc",), (".mid", ".midi")
 Piece = list[list[int]]
 
 
@@ -38,12 +38,12 @@ class Library(NamedTuple):
 
 
 LIBRARIES = {
-    OURS: Library(XML + KERN + ABC + MIDI),
+    OURS: Library(XML + MEI + KERN + ABC + MIDI),
     BEFORE: Library(XML + KERN + ABC + MIDI, unisons=False),
-    "music21": Library(XML + KERN + ABC, "music21"),
+    "music21": Library(XML + MEI + KERN + ABC, "music21"),
     "converter21": Library(KERN, "converter21"),
-    "partitura": Library(XML + KERN, "partitura"),
-    "verovio": Library(XML + KERN + ABC, "verovio"),
+    "partitura": Library(XML + MEI + KERN, "partitura"),
+    "verovio": Library(XML + MEI + KERN + ABC, "verovio"),
     "abc2midi": Library(ABC, "symusic", unisons=False),
     "mido": Library(MIDI, "pretty_midi"),
     "pretty_midi": Library(MIDI, "pretty_midi"),

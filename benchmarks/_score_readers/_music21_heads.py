@@ -7,7 +7,7 @@ from typing import Any
 from _common import Head, Piece, exact, piece
 from music21 import chord, converter, note, stream
 
-FORMATS = {".krn": "humdrum", ".abc": "abc"}
+FORMATS = {".krn": "humdrum", ".abc": "abc", ".mei": "mei"}
 
 
 def read(path: Path) -> list[Piece | None]:

@@ -16,7 +16,7 @@ from _abc_text import plain, tunes
 from _common import Head, Piece, piece, serve
 
 verovio.enableLog(verovio.LOG_OFF)
-FORMATS = {".krn": "humdrum", ".abc": "abc"}
+FORMATS = {".krn": "humdrum", ".abc": "abc", ".mei": "mei"}
 STEPS_OF = (0, 2, 4, 5, 7, 9, 11)
 ALTERATIONS = {"s": 1, "f": -1, "n": 0, "ss": 2, "x": 2, "ff": -2, "ts": 3, "tf": -3}
 PLAYED_OTHERWISE = (
@@ -31,8 +31,8 @@ def read(path: Path) -> list[Piece | None]:
     kind = FORMATS.get(path.suffix.lower(), "xml")
     if kind == "abc":
         return [apart(plain(tune)) for tune in tunes(path)]
-    text = musicxml(path) if kind == "xml" else without_grace_notes(path.read_bytes().decode("utf-8", "replace"))
-    return [of_text(text, kind)]
+    text = musicxml(path) if kind == "xml" else path.read_bytes().decode("utf-8", "replace")
+    return [of_text(without_grace_notes(text) if kind == "humdrum" else text, kind)]
 
 
 def apart(tune: str) -> Piece | None:
