@@ -5,7 +5,7 @@ pitch, duration) in steps of 1/12 quarter note, tied notes one, from the first n
 tell equal notes apart (before; abc2midi), sets. Tune books are split into tunes first.
 
 Nobody knows what is right in a corpus. A file counts as right for a reader if its notes equal those of at least half of
-the other readers that can read it; this project's readers before count for nobody but themselves. So a reader can be
+the other readers that can read it, of which there must be two; this project's readers before count for nobody but themselves. So a reader can be
 "right" with a fault that others share, and "wrong" alone in being right; `ours_differs` in the results lists our files
 to look at. Hand-made cases have expected notes.
 
@@ -36,6 +36,8 @@ from music_interpret.errors import InputError
 CASES = ROOT / "tests" / "fixtures" / "score_cases"
 LISTED = 40
 """Files that differ, at most so many of a corpus in the results."""
+FEWEST = 2
+"""Other readers that must have read a file, for it to be compared."""
 EVERY = 5
 """Of so many files a slow reader reads one."""
 Answers = dict[str, Answer]
@@ -161,7 +163,7 @@ def compare(answers: dict[Path, Answers]) -> dict[str, Any]:
     figures: dict[str, Any] = {"files": len(answers), "readers": {}}
     for name in names:
         tried = [found for found in answers.values() if name in found]
-        voted = [found for found in tried if others(name, found)]
+        voted = [found for found in tried if len(others(name, found)) >= FEWEST]
         figures["readers"][name] = {
             "files": len(tried),
             "refused": sum(not found[name].read for found in tried),
@@ -172,7 +174,7 @@ def compare(answers: dict[Path, Answers]) -> dict[str, Any]:
             "seconds_per_file": round(sum(found[name].seconds for found in tried) / max(len(tried), 1), 4),
         }
     if OURS in names:
-        odd = [path for path, found in answers.items() if others(OURS, found) and not right(OURS, found)]
+        odd = [path for path, found in answers.items() if len(others(OURS, found)) >= FEWEST and not right(OURS, found)]
         figures["ours_differs"] = [f"{path.parent.name}/{path.name}" for path in odd[:LISTED]]
         figures["ours_miscounted"] = sum(found[OURS].miscounted for found in answers.values())
     if {OURS, BEFORE} <= set(names):
@@ -182,12 +184,13 @@ def compare(answers: dict[Path, Answers]) -> dict[str, Any]:
 
 def before_and_after(answers: dict[Path, Answers]) -> dict[str, Any]:
     """Files whose notes changed, as sets of (onset, pitch, duration), and files that only one can read."""
-    both = [found for found in answers.values() if found[OURS].read and found[BEFORE].read]
-    judged = [found for found in both if others(OURS, found)]
+    tried = [found for found in answers.values() if {OURS, BEFORE} <= found.keys()]
+    both = [found for found in tried if found[OURS].read and found[BEFORE].read]
+    judged = [found for found in both if len(others(OURS, found)) >= FEWEST]
     return {
         "read_by_both": len(both),
-        "only_before": sum(found[BEFORE].read and not found[OURS].read for found in answers.values()),
-        "only_after": sum(found[OURS].read and not found[BEFORE].read for found in answers.values()),
+        "only_before": sum(found[BEFORE].read and not found[OURS].read for found in tried),
+        "only_after": sum(found[OURS].read and not found[BEFORE].read for found in tried),
         "changed": sum(not same(found[OURS], found[BEFORE], False) for found in both),
         "right_after_only": sum(right(OURS, found) and not right(BEFORE, found) for found in judged),
         "right_before_only": sum(right(BEFORE, found) and not right(OURS, found) for found in judged),
