@@ -5,9 +5,9 @@ pitch, duration) in steps of 1/12 quarter note, tied notes one, from the first n
 tell equal notes apart (before; abc2midi), sets. Tune books are split into tunes first.
 
 Nobody knows what is right in a corpus. A file counts as right for a reader if its notes equal those of at least half of
-the other readers that can read it, of which there must be two; this project's readers before count for nobody but themselves. So a reader can be
-"right" with a fault that others share, and "wrong" alone in being right; `ours_differs` in the results lists our files
-to look at. Hand-made cases have expected notes.
+the other readers that can read it, of which there must be two; this project's readers before count for nobody but
+themselves. So a reader can be "right" with a fault that others share, and "wrong" alone in being right; `ours_differs`
+in the results lists our files to look at. Hand-made cases have expected notes.
 
 Before and after: files whose notes changed (programs aside), and those that only one can read. MIDI scores with
 annotations beside them (ASAP) also say where downbeats are.
