@@ -51,8 +51,8 @@ class Roll(TypedDict):
     lanes: list[Lane]
     bars: np.ndarray
     """Bar lines within start … end."""
-    first_bar: int
-    """Number of the bar that the first of them opens."""
+    bar_numbers: np.ndarray
+    """Numbers of the bars that they open, as the edition has them or counted."""
     bars_estimated: bool
     tokens: int
     """Length of the song in tokens."""

@@ -9,7 +9,6 @@ from music_interpret.activations.store import ActivationSet
 from music_interpret.errors import InputError
 from music_interpret.music.dataset import Dataset
 from music_interpret.music.metres import read_metres
-from music_interpret.music.spelling import SPELLINGS
 from music_interpret.tokens.sequences import Sequences
 
 
@@ -33,9 +32,9 @@ def sequences_of(activations: ActivationSet) -> Sequences:
 
 
 def dataset_of(activations: ActivationSet) -> Dataset | None:
-    """The data set that a store was made of, where it is still there and says how notes are spelled."""
+    """The data set that a store was made of, with the store's songs; None if it is not there any more."""
     folder = dataset_folder_of(activations)
-    if folder is None or not (folder / SPELLINGS).is_dir():
+    if folder is None:
         return None
     return Dataset(
         folder, activations.scheme.resolution, list(activations.songs.names), activations.songs.splits.tolist()

@@ -26,7 +26,7 @@ export interface Roll {
   notes: Notes;
   lanes: Lane[];
   bars: number[];
-  first_bar: number;
+  bar_numbers: number[];
   bars_estimated: boolean;
   tokens: number;
 }

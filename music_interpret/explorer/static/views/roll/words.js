@@ -53,7 +53,7 @@ function placeOf(roll, step) {
     // Before the first line shown: the bar is taken to be as long as the one after it.
     begin -= bars.length > 1 ? bars[1] - bars[0] : Math.ceil((begin - step) / roll.resolution) * roll.resolution;
   }
-  return { bar: roll.first_bar + i, beat: (step - begin) / roll.resolution + 1 };
+  return { bar: i < 0 ? roll.bar_numbers[0] - 1 : roll.bar_numbers[i], beat: (step - begin) / roll.resolution + 1 };
 }
 
 /** @param {number} beat */
