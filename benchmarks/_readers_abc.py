@@ -33,7 +33,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from music_interpret.music.formats import abc
+from music_interpret.music.formats.abc import book as abc
 from music_interpret.music.formats.written import BrokenPiece, WrittenScore
 
 Notes = tuple[tuple[int, int, int], ...]

@@ -25,7 +25,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from music_interpret.music.formats import kern
+from music_interpret.music.formats.kern import piece as kern
 from music_interpret.music.formats.written import WrittenScore
 from music_interpret.music.ties import join_ties
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from music_interpret.music.formats.kern import read
+from music_interpret.music.formats.kern.piece import read
 from music_interpret.music.formats.written import BrokenPiece, BrokenScore, Instrument, WrittenScore
 from music_interpret.music.ties import join_ties
 
