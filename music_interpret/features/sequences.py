@@ -31,6 +31,13 @@ def sequences_of(activations: ActivationSet) -> Sequences:
     )
 
 
+def songs_without_metre(activations: ActivationSet) -> list[str]:
+    """Names of the songs whose metre is an estimate, since the data set does not know it."""
+    folder = dataset_folder_of(activations)
+    known = read_metres(folder) if folder else {}
+    return [name for name in activations.songs.names if not known.get(name)]
+
+
 def dataset_of(activations: ActivationSet) -> Dataset | None:
     """The data set that a store was made of, with the store's songs; None if it is not there any more."""
     folder = dataset_folder_of(activations)

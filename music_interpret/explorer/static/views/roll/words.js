@@ -1,6 +1,6 @@
 // Pitches and places of a roll in words.
 
-import { number } from "../words.js";
+import { counted, number } from "../words.js";
 
 /** @import { Roll } from "../shapes" */
 
@@ -79,7 +79,7 @@ export function rollWords(roll, values) {
   const { bar: last } = placeOf(roll, Math.max(roll.end - 1, roll.start));
   const bars =
     first === null ? "" : first === last ? `, bar ${Math.max(first, 0)}` : `, bars ${Math.max(first, 0)} to ${last}`;
-  const head = `Piano roll of ${roll.name}${bars}: ${n} ${n === 1 ? "note" : "notes"}`;
+  const head = `Piano roll of ${roll.name}${bars}: ${counted(n, "note")}`;
   if (!values) return head;
   let strongest = -1;
   for (let i = 0; i < n; i += 1) if (values[i] > 0 && !(values[i] <= values[strongest])) strongest = i;
