@@ -9,7 +9,6 @@ import csv
 import io
 import subprocess
 import zipfile
-from collections import defaultdict
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -140,11 +139,3 @@ def music21_score(path: Path) -> Piece:
                 onset, length = Fraction(element.offset), Fraction(element.duration.quarterLength)
                 rows.append((onset, length, pitch.midi, fifths))
     return piece_of(path.name, rows)
-
-
-def by_composer(pieces: list[Piece]) -> dict[str, list[Piece]]:
-    """Pieces by the first word of their names."""
-    found: dict[str, list[Piece]] = defaultdict(list)
-    for piece in pieces:
-        found[piece.name.split("_")[0]].append(piece)
-    return dict(found)

@@ -1,13 +1,14 @@
 """Estimates of metres: hand-made pieces in each metre, with upbeats, changes and short bars; what must not matter."""
 
 import itertools
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from fit_metre_estimation import Known, Network, batch, lessons, medley
-from hypothesis import given, settings
+from fit_metre_estimation import Known, Network, batch, batches, lessons, medley, near_duplicates, often, scaled
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from music_interpret.music import metre_network
@@ -15,6 +16,7 @@ from music_interpret.music.metre_estimation import FRAMES_AT_ONCE, estimate_metr
 from music_interpret.music.metre_evidence import GAP, HEARD, N_EVIDENCE, Frames, evidence, lay_out
 from music_interpret.music.metre_network import BAR_OF_SIGNATURE, LENGTHS, SIGNATURES, Opinion
 from music_interpret.music.notes import PITCH, sort_notes
+from music_interpret.tokens.mmt_tables import mmt_encoding
 
 NONE = np.zeros((0, 5), np.int64)
 ROOTS = (48, 53, 55, 48, 45, 50, 55, 48)
@@ -115,7 +117,7 @@ def test_the_signature_is_the_likeliest_with_such_bars() -> None:
 @pytest.mark.parametrize("resolution", [12, 24])
 @pytest.mark.parametrize(
     "beats, signature",
-    [([12, 12, 12], (3, 4)), ([12, 12, 12, 12], (4, 4)), ([18, 18, 18], (9, 8)), ([18, 18, 18, 18], (12, 8))],
+    [([12, 12, 12], (3, 4)), ([12, 12, 12, 12], (4, 4)), ([18, 18], (6, 8)), ([18] * 3, (9, 8)), ([18] * 4, (12, 8))],
 )
 @pytest.mark.parametrize("upbeat", [0, 6, 12])
 def test_hand_made_pieces(beats: list[int], signature: tuple[int, int], upbeat: int, resolution: int) -> None:
@@ -124,6 +126,17 @@ def test_hand_made_pieces(beats: list[int], signature: tuple[int, int], upbeat: 
     (found,) = estimate(rows(begun + bars(beats, 16), resolution), resolution=resolution)
     downbeat = (12 if upbeat else 0) - (sum(beats) if upbeat else 0)
     assert found == [[downbeat * resolution // 12, *signature]]
+
+
+def test_hand_made_changes() -> None:
+    """A new metre, found at most a bar early, and a bar of 3/4 that lacks a beat, after twelve bars each."""
+    change = rows(bars([12] * 4, 12) + bars([12] * 3, 12, 12 * 48))
+    short = rows(bars([12] * 3, 12) + bars([12] * 3, 12, 12 * 36 - 12))
+    (first, second), found = estimate(change, short)
+    assert first == [0, 4, 4]
+    assert second[1:] == [3, 4]
+    assert second[0] in (12 * 48 - 36, 12 * 48)
+    assert found == [[0, 3, 4], [12 * 36 - 12, 3, 4]]
 
 
 def test_no_song_no_note_and_one_onset() -> None:
@@ -175,6 +188,7 @@ def test_neither_pitch_nor_beginning_matters(song: np.ndarray, transposed: int, 
     frames, onsets = lay_out(song, np.array([0, len(song)]), 12)
     other = onsets._replace(pitch=onsets.pitch + transposed)
     np.testing.assert_allclose(evidence(frames, onsets), evidence(frames, other), atol=1e-5)
+    assume(frames.length[0] > 1)
     alone = estimate(song)[0]
     later = estimate(rows(bars([12] * 3, 9)), song + [beats_late, 0, 0, 0, 0])[1]
     bar = alone[0][1] * 48 // alone[0][2]
@@ -203,16 +217,19 @@ def test_the_package_computes_what_was_fitted(tmp_path: Path, monkeypatch: pytes
     np.testing.assert_allclose(np.concatenate(said, axis=1), expected, atol=0.01)
 
 
+def known_song(beats: list[int], *signature: int, upbeat: int = 0) -> Known:
+    """24 bars of such beats, of which the first is one bar late but for `upbeat` steps, at which a note starts."""
+    song = rows([(-upbeat, 79, upbeat)] * (upbeat > 0) + bars(beats, 24))
+    start = (12 - sum(beats) if upbeat else 0, *signature)
+    return Known(song[:, 0] * 12 + song[:, 1], song, np.array([start]), 12)
+
+
 def test_medleys_join_at_a_downbeat_or_early() -> None:
     """The lessons that teach changes: what they say is a downbeat is one in the song it is from."""
-    four, three = rows(bars([12] * 4, 24)), rows(bars([12] * 3, 24))
-    known = [
-        Known(song[:, 0] * 12 + song[:, 1], song, np.array([[0, upper, 4]]), 12)
-        for song, upper in ((four, 4), (three, 3))
-    ]
+    four, three = known_song([12] * 4, 4, 4), known_song([12] * 3, 3, 4)
     rng = np.random.default_rng(0)
     for _ in range(20):
-        joined = medley(*known, rng)
+        joined = medley(four, three, rng)
         assert joined
         notes, metres = joined
         assert metres[:, 1].tolist() == [4, 3]
@@ -221,3 +238,56 @@ def test_medleys_join_at_a_downbeat_or_early() -> None:
         assert (notes[:, 3] > 0).all()
         at_join = notes[step == metres[1, 0]]
         assert at_join[:, PITCH].min() in ROOTS  # the bass of a downbeat
+
+
+@pytest.mark.parametrize("doubled, signature", [(True, [3, 2]), (False, [3, 8])])
+def test_a_song_in_other_note_values_has_the_same_downbeats(doubled: bool, signature: list[int]) -> None:
+    song = known_song([12] * 3, 3, 4, upbeat=6)
+    other = scaled(song, doubled)
+    assert other
+    assert other.metres[0, 1:].tolist() == signature
+    found, expected = (lessons([(known.notes, known.metres)], known.resolution)[0] for known in (other, song))
+    factor = 2 if doubled else 0.5
+    assert len(found.length) == (len(expected.length) - 1) * factor + 1
+    assert SIGNATURES[found.signature[0]] == tuple(signature)
+    at = [np.flatnonzero(lesson.since == 0) for lesson in (found, expected)]
+    assert at[0].tolist() == (at[1] * factor).tolist()
+    assert (other.notes[:, 3] * 12 / other.resolution == song.notes[:, 3] * factor).all()
+    assert (other.notes[:, PITCH] == song.notes[:, PITCH]).all()
+
+
+def test_songs_with_bars_or_notes_too_long_or_short_keep_their_values() -> None:
+    assert scaled(known_song([12] * 3, 3, 4), False)
+    assert scaled(known_song([24, 24, 24, 24], 4, 2), True) is None  # bars of 64 sixteenths
+    assert scaled(known_song([12] * 2, 2, 4), False) is None
+    three = known_song([12] * 3, 3, 4)
+    fine = three._replace(step=three.step + 3, notes=three.notes + [0, 3, 0, 0, 0])
+    assert scaled(fine, False) is None
+    assert scaled(fine, True)
+
+
+def test_rare_metres_come_oftener_than_common_ones() -> None:
+    four, three = known_song([12] * 4, 4, 4), known_song([12] * 3, 3, 4)
+    corpora = [lessons([(song.notes, song.metres) for song in songs], 12) for songs in ([four] * 256 + [three], [four])]
+    times = often(corpora)
+    assert times.tolist() == [0.5] * 256 + [4.0, 4.0]
+    drawn = [song for line in batches(sum(corpora, []), times, np.random.default_rng(0)) for song in line]
+    assert sum(song is corpora[0][-1] for song in drawn) == 4
+    assert 100 < sum(len(song.length) == len(corpora[0][0].length) for song in drawn) - 4 < 156
+
+
+def test_near_duplicates_are_found_across_data_sets(tmp_path: Path) -> None:
+    """A tune of one collection and the same, transposed, of another."""
+    rng = np.random.default_rng(0)
+    tune, other = (
+        rows([(12 * n, int(pitch), 12) for n, pitch in enumerate(rng.integers(60, 72, 80))]) for _ in range(2)
+    )
+    for folder, songs in {"a": {"tune": tune, "other": other}, "b": {"same": tune + [0, 0, 5, 0, 0]}}.items():
+        (tmp_path / folder / "notes").mkdir(parents=True)
+        for name, notes in songs.items():
+            np.save(tmp_path / folder / "notes" / f"{name}.npy", notes)
+        (tmp_path / folder / "names.txt").write_text("".join(f"{name}\n" for name in sorted(songs)))
+        (tmp_path / folder / "notes" / "encoding.json").write_text(json.dumps(mmt_encoding(12)))
+    found = near_duplicates([tmp_path / "a", tmp_path / "b"])
+    assert set(found) == {("a", "tune"), ("b", "same")}
+    assert len(set(found.values())) == 1

@@ -244,7 +244,7 @@ def test_labels_hold_until_the_next_harmony(tmp_path: Path) -> None:
     assert named(concepts, "chord type", songs) == ["", "minor", "minor", "", *["half-diminished seventh"] * 2]
     assert named(concepts, "inversion", songs) == ["", "root position", "root position", "", "", ""]
     assert named(concepts, "relative root", songs) == ["", "", "", "", "V/iv", "V/iv"]
-    assert named(concepts, "global key", songs) == ["", *["Eb minor"] * 5]
+    assert named(concepts, "global key", songs) == ["", *["E♭ minor"] * 5]
     assert named(concepts, "pedal", songs) == ["", "i", "i", "", "", ""]
     assert named(concepts, "cadence", songs) == ["", "", "half", "", "", ""]
     assert [bool(x) for x in named(concepts, "phrase end", songs)] == [time == 18 for time in times]
