@@ -8,7 +8,7 @@ import { counted } from "../views/words.js";
 
 /** @import { Shown, Visit } from "../types" */
 
-const KINDS = ".mid,.midi,.musicxml,.mxl,.xml,.abc,.krn";
+const KINDS = ".mid,.midi,.kar,.rmi,.musicxml,.mxl,.xml,.mscz,.mscx,.mei,.abc,.krn";
 
 /** @param {HTMLElement} main @param {Visit} visit @returns {Promise<Shown>} */
 export async function show(main, { signal }) {
