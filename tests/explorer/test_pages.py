@@ -320,7 +320,7 @@ def test_another_song_is_found_by_name_with_the_keyboard(served, page):
 
 
 def test_own_music_opens_as_a_song_and_a_broken_file_gets_a_sentence(served, page, watched):
-    midi = sorted(MIDI.rglob("*.mid"))[0]
+    midi = MIDI / "midi" / "plain.mid"
     visit(page, served, "/yours")
     page.locator("#file").set_input_files({"name": "broken.mid", "mimeType": "audio/midi", "buffer": b"no music"})
     expect(page.get_by_role("alert")).to_contain_text("cannot be read as music")
@@ -334,8 +334,16 @@ def test_own_music_opens_as_a_song_and_a_broken_file_gets_a_sentence(served, pag
     expect(page.locator(".pieces a")).to_have_attribute("href", "/song/u1")
 
 
+def test_what_of_a_file_was_left_out_is_said_before_it_opens(served, page):
+    visit(page, served, "/yours")
+    page.locator("#file").set_input_files(MIDI / "midi" / "closed_by_end_of_track.mid")
+    expect(page.get_by_role("status")).to_contain_text("of the file's 2 notes 1 were read", timeout=20_000)
+    page.get_by_role("link", name="Open closed_by_end_of_track.mid").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("closed_by_end_of_track")
+
+
 def test_a_dropped_file_is_read(served, page):
-    midi = sorted(MIDI.rglob("*.mid"))[0]
+    midi = MIDI / "midi" / "plain.mid"
     visit(page, served, "/yours")
     page.evaluate(
         """(bytes) => { const data = new DataTransfer();
