@@ -337,7 +337,7 @@ def test_own_music_opens_as_a_song_and_a_broken_file_gets_a_sentence(served, pag
 def test_what_of_a_file_was_left_out_is_said_before_it_opens(served, page):
     visit(page, served, "/yours")
     page.locator("#file").set_input_files(MIDI / "midi" / "closed_by_end_of_track.mid")
-    expect(page.get_by_role("status")).to_contain_text("of the file's 2 notes 1 were read", timeout=20_000)
+    expect(page.locator("div.said")).to_contain_text("of the file's 2 notes 1 were read", timeout=20_000)
     page.get_by_role("link", name="Open closed_by_end_of_track.mid").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("closed_by_end_of_track")
 
