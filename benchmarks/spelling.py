@@ -185,6 +185,9 @@ def measured(pieces: list[Piece], config: Config) -> dict[str, Any]:
 
 def spelling(config: Config) -> dict[str, Any]:
     """Measure every corpus that is there."""
+    if not (config.scores and config.dcml) and not config.quick:
+        print("not all corpora: nothing is measured; give their folders with --scores and --dcml, or --quick")
+        raise SystemExit
     corpora = {}
     for corpus in (*FITTED, *OTHERS):
         if pieces := pieces_of(corpus, config):

@@ -16,18 +16,17 @@ cannot do without, over the time of the step.
     python3 benchmarks/train_speed.py [--home FOLDER] [--environments FOLDER] [--tune] [--quick]
 """
 
-import hashlib
 import json
 import os
 import subprocess
 import sys
-import venv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from _environments import Environment, last_line
 from _measuring import ROOT, Own, Rounds, prepare, print_table, run_benchmark, target, write_normalized
 
 from music_interpret import files, paths
@@ -126,47 +125,11 @@ SCRIPTS = {
 }
 
 
-class Environment:
-    """A library's virtual environment: torch first, then the library and what it needs, pinned, without its say on
-    torch.
-    """
-
-    def __init__(self, library: str, folder: str) -> None:
-        self.library = library
-        self.folder = Path(folder).resolve() / library
-        self.requirements = WORKERS / "requirements" / f"{library}.txt"
-        self.made = self.folder / "made_from"
-
-    @property
-    def python(self) -> Path:
-        return Path(sys.executable) if self.library == OURS else self.folder / "bin" / "python"
-
-    @property
-    def ready(self) -> bool:
-        """Whether it is there and made from these requirements."""
-        if self.library == OURS:
-            return True
-        return self.made.is_file() and self.made.read_text(encoding="utf-8") == self._wanted()
-
-    def make(self) -> None:
-        """Make it again from the package index, as pip is set up on this machine."""
-        print(f"making the environment of {self.library} in {self.folder}", flush=True)
-        venv.EnvBuilder(clear=True, with_pip=True).create(self.folder)
-        for arguments in ([TORCH], ["--no-deps", "--requirement", str(self.requirements)]):
-            done = subprocess.run(
-                [str(self.python), "-m", "pip", "install", "--quiet", *arguments], capture_output=True, text=True
-            )
-            if done.returncode:
-                raise InputError(f"pip could not install {self.library}: {_last_line(done.stderr)}")
-        files.write_text(self.made, self._wanted())
-
-    def _wanted(self) -> str:
-        return f"{TORCH} {hashlib.sha256(self.requirements.read_bytes()).hexdigest()}\n"
-
-
-def _last_line(text: str) -> str:
-    lines = [line for line in text.strip().splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"
+def environment_of(library: str, folder: str) -> Environment | None:
+    """A library's virtual environment, torch first, the library without its say on torch; None for this one."""
+    if library == OURS:
+        return None
+    return Environment(Path(folder) / library, WORKERS / "requirements" / f"{library}.txt", TORCH)
 
 
 class Result(NamedTuple):
@@ -212,12 +175,13 @@ class Bench:
             "threads": torch.get_num_threads(),
             "seed": 0,
         }
-        python = Environment(subject.library, self.config.environments).python
-        command = [str(python), str(WORKERS / SCRIPTS[subject.library]), json.dumps(job)]
+        environment = environment_of(subject.library, self.config.environments)
+        python = str(environment.python) if environment else sys.executable
+        command = [python, str(WORKERS / SCRIPTS[subject.library]), json.dumps(job)]
         path = {"PYTHONPATH": str(ROOT)} if subject.library == OURS else {}
         done = subprocess.run(command, capture_output=True, text=True, env=os.environ | path)
         if done.returncode:
-            raise InputError(f"{subject.name} failed: {_last_line(done.stderr)}")
+            raise InputError(f"{subject.name} failed: {last_line(done.stderr)}")
         said = json.loads(done.stdout.strip().splitlines()[-1])
         fvu = variance_unexplained(np.load(self.rows[held_out]), np.load(reconstruction))
         seconds, cpu_seconds = said.pop("seconds"), said.pop("cpu_seconds")
@@ -342,12 +306,12 @@ def benchmark(config: Config) -> dict[str, Any]:
     bench = Bench(config, prepare(config.home))
     subjects = []
     for subject in SUBJECTS:
-        environment = Environment(subject.library, config.environments)
-        if not environment.ready and not config.quick:
+        environment = environment_of(subject.library, config.environments)
+        if environment and not environment.ready and not config.quick:
             environment.make()
         # On a GPU sparsify casts to bfloat16 whatever it is asked for.
         own_casts = subject.library == "eai-sparsify" and bench.device != "cpu" and subject.precision == "float32"
-        if environment.ready and not own_casts:
+        if (environment is None or environment.ready) and not own_casts:
             subjects.append(subject)
     if config.tune:
         for steps in config.steps:

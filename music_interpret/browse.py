@@ -10,7 +10,7 @@ from music_interpret.config import CheckedConfig, NonNegativeInt, PositiveInt, p
 from music_interpret.features.index import QUANTILES, FeatureIndex
 from music_interpret.features.label_words import described, followers
 from music_interpret.features.reading import examples, to_text
-from music_interpret.runs.run import open_run
+from music_interpret.runs.run import Run, open_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ def browse(config: BrowseConfig) -> None:
     elif config.latent is None:
         print(list_latents(run.index, run.names, config))
     else:
-        print(show_latent(run.index, config.latent, run.names, config))
+        print(show_latent(run, config.latent, config))
 
 
 def list_latents(index: FeatureIndex, names: Mapping[int, dict[str, Any]], config: BrowseConfig) -> str:
@@ -71,8 +71,9 @@ def list_latents(index: FeatureIndex, names: Mapping[int, dict[str, Any]], confi
     return "\n".join(rows)
 
 
-def show_latent(index: FeatureIndex, latent: int, names: Mapping[int, dict[str, Any]], config: BrowseConfig) -> str:
+def show_latent(run: Run, latent: int, config: BrowseConfig) -> str:
     """A latent's statistics, its name, and its top tokens in context."""
+    index, names = run.index, run.names
     token_rows, _ = index.latent(latent)
     statistics = index.statistics
     head = f"latent {latent}: fires on {len(token_rows):,} of {index.meta['n_tokens']:,} tokens"
@@ -82,7 +83,7 @@ def show_latent(index: FeatureIndex, latent: int, names: Mapping[int, dict[str, 
     density, largest, mean = (column[latent] for column in (statistics.density, statistics.max, statistics.mean))
     numbers = f"density {density:.3%}, max {largest:.3f}, mean {mean:.3f}, quantiles {quantiles}"
     found = examples(index, latent, config.top, config.context, per_song=config.per_song)
-    label = f"\n{described(names[latent])}" if latent in names else ""
+    label = f"\n{described(names[latent], run.reliability)}" if latent in names else ""
     return "\n\n".join(
         [f"{head}\n{numbers}{label}", *(to_text(example, rank) for rank, example in enumerate(found, start=1))]
     )

@@ -115,7 +115,7 @@ def labelled_features(run: Run, count: int) -> str:
     if not chosen:
         return "\nNo feature's name is supported by the held-out songs; take more songs."
     head = f"The {len(chosen)} features that are best labelled (excerpts: the strongest token of each of three songs):"
-    return f"\n{head}\n\n{with_excerpts(run.index, chosen, EXCERPTS, CONTEXT)}"
+    return f"\n{head}\n\n{with_excerpts(run.index, chosen, run.reliability, EXCERPTS, CONTEXT)}"
 
 
 def where(run: Path, seconds: float) -> str:

@@ -93,19 +93,19 @@ def _export_features(run: Run, folder: Path, overwrite: bool) -> Path:
     if folder.is_file():
         raise InputError(f"{folder} is a file; expected a folder for --output")
     index = run.index
-    names = run.labels.names if run.labelled else None
+    labels = run.labels if run.labelled else None
     place = neuronpedia.place_of(run.settings.arguments, run.site)
     folder = folder / place.model_id / place.source_id
     _check_room(folder, run, overwrite, "what is there of this run")
     effects = run.effects
     logits = neuronpedia.Logits.of(effects, run.activations.scheme) if effects else None
     decoder = run.sae.W_dec.detach().float().cpu().numpy()
-    written = neuronpedia.write(folder, index, decoder, place, names=names, effects=logits)
+    written = neuronpedia.write(folder, index, decoder, place, labels=labels, effects=logits)
     print(
         f"neuronpedia: {written.features:,} features, {written.activations:,} activations, "
         f"{written.explanations:,} explanations → {folder}"
     )
-    if names is None:
+    if labels is None:
         print(
             "note: the run has no labels, so its features have no explanations; "
             f"run: music-interpret label {run.folder}"

@@ -21,13 +21,14 @@ from music_interpret.features.firings import Firings
 from music_interpret.features.index import FeatureIndex
 from music_interpret.features.label_tables import write_labels
 from music_interpret.features.labelling import Corpus, Labelled, label_latents
-from music_interpret.features.sequences import dataset_folder_of, sequences_of
+from music_interpret.features.sequences import dataset_folder_of, sequences_of, songs_without_metre
 from music_interpret.features.truth import scored_columns
 from music_interpret.models.device import DeviceName
 from music_interpret.music.annotations import Annotations
 from music_interpret.music.concepts.concept import Concept
 from music_interpret.music.concepts.expert import COLUMNS, expert_concepts
 from music_interpret.music.concepts.own import load_concepts
+from music_interpret.music.concepts.reliability import noted
 from music_interpret.music.dataset import SPLITS
 from music_interpret.music.duplicate_groups import read_groups, separated
 from music_interpret.reinitialised import train_reinitialised
@@ -172,6 +173,9 @@ def _meta(
     subject: Run, corpus: Corpus, config: LabelConfig, annotations: Annotations | None, summaries: dict[str, Any]
 ) -> dict[str, Any]:
     """The content of labels.json."""
+    songs = subject.activations.songs
+    estimated = len(songs_without_metre(subject.activations))
+    fields = ("name", "group", "leakage", "definition", "reference", "values")
     return {
         "music_interpret": __version__,
         "sae_sha256": subject.sae_sha256,
@@ -181,7 +185,8 @@ def _meta(
         "token_baseline": subject.sae.baseline is not None,
         "arguments": as_dict(config),
         "concepts": [
-            {key: getattr(concept, key) for key in ("name", "group", "leakage", "definition", "reference", "values")}
+            {key: getattr(concept, key) for key in fields}
+            | {"reliability": noted(concept.name, estimated, len(songs.names))}
             for concept in corpus.table.concepts
         ],
         "annotations": annotations.as_dicts() if annotations is not None else [],

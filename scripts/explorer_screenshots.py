@@ -35,7 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("run", help="an indexed and labelled run")
     parser.add_argument("folder", type=Path, help="where the pictures go")
-    parser.add_argument("--latent", type=int, default=1971, help="latent of the Feature page")
+    parser.add_argument("--latent", type=int, default=205, help="latent of the Feature page")
     parser.add_argument("--song", default="0", help="number of the song")
     args = parser.parse_args()
     words = [sys.executable, "-m", "music_interpret", "explore", args.run, "--port", "0", "--no-browser"]

@@ -130,6 +130,7 @@ WRONG = [
     ("compare", "runs", (), None, "a tuple of one value or more"),
     ("ingest", "dataset_name", "a/b", None, FOLDER_NAME),
     ("ingest", "resolution", 13, "13", "one of 12, 24"),
+    ("ingest", "repeats", "twice", "twice", "one of written, played"),
     ("ingest", "jobs", 0, "0", "1 to 1024"),
     ("ingest", "min_notes", 0, "0", "1 or more"),
     ("ingest", "limit", 0, "0", "1 or more"),
@@ -192,7 +193,7 @@ ODD = [
 # Values that some field takes, none of them a default.
 PLAUSIBLE = [
     *[1, 3, 0.125, (1, 3), ["x"], "x", "cuda:1", "named", 24, True, False, "float32", "bfloat16", "valid", "scalar"],
-    *["gated", "none", "free", "density", "sparsify", "trackio", "rotary"],
+    *["gated", "none", "free", "density", "sparsify", "trackio", "rotary", "played"],
 ]
 ANYTHING = st.one_of(
     st.sampled_from(ODD),

@@ -42,6 +42,10 @@ def test_labels_of_a_run(run, command, tmp_path):
     meta = json.loads((run / "labels/labels.json").read_text())
     assert set(meta["summaries"]) == {"sae", "neurons", "context_neurons", "pca", "untrained"}
     assert any(concept["name"] == "highest note so far" for concept in meta["concepts"])
+    reliability = {concept["name"]: concept["reliability"] for concept in meta["concepts"]}
+    assert reliability["chord root"]["of"] == "chord root" and reliability["leading tone"]["of"] == "local key"
+    assert reliability["pitch"] is None and reliability["highest note so far"] is None
+    assert reliability["downbeat"] is None or reliability["downbeat"]["songs"] >= 1
     names = json.loads((run / "labels/names.json").read_text())
     assert len(names) == meta["summaries"]["sae"]["n_live"]
     assert all(name["why"].startswith("kept" if name["name"] else "none") for name in names)
@@ -58,6 +62,8 @@ def test_labels_of_a_run(run, command, tmp_path):
     found = command("features", "s/e", "--concept", "pitch class", "--limit", 3)
     assert found.code == 0 and found.out.count("pitch class: ") >= 3
     assert "highest note so far" in command("features", "s/e", "--concept", "HIGHEST note").out
+    key = command("features", "s/e", "--concept", "local key").out.splitlines()
+    assert key[-1].startswith("local key agrees with experts on ")
     wrong = command("features", "s/e", "--concept", "leading tome")
     assert wrong.code == 2 and "leading tone" in wrong.err
     one = command("features", "s/e", "--latent", names[0]["latent"])

@@ -1,5 +1,6 @@
 """The Feature page as data: when a latent fires, what it is called, and what it does to the next token."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,14 @@ from music_interpret.explorer.shapes import (
     Feature,
     FiresWhen,
     Neighbour,
+    Reliability,
     Statistics,
     ValueCount,
 )
 from music_interpret.explorer.words import CHOSEN, FIRES_WHEN
 from music_interpret.features.index import HISTOGRAM_EDGES, QUANTILES, strongest
-from music_interpret.features.label_words import described
+from music_interpret.features.label_words import concepts_of, described
+from music_interpret.features.reliability_words import agreement_short, agreement_words, corpus_title
 
 EFFECTS, VALUES = 8, 12
 """Codes that a latent promotes or suppresses most, and values of one concept, that are shown."""
@@ -36,15 +39,17 @@ def feature(explored: Explored, latent: int, n_examples: int = 8) -> Feature:
         InputError: no such latent.
     """
     token_rows, values = explored.firings.latent(explored.run.check_latent(latent))
-    name, near = explored.run.names.get(latent), explored.run.neighbours
+    name, near, rows = explored.run.names.get(latent), explored.run.neighbours, label_rows(explored, latent)
+    concepts = [*(concepts_of(name) if name else ()), *(row["concept"] for row in rows)]
     return {
         "latent": latent,
         "d_sae": explored.index.d_sae,
         "live": len(token_rows) > 0,
         "name": name,
-        "described": described(name) if name else "",
+        "described": described(name, explored.run.reliability) if name else "",
         "statistics": statistics(explored, latent, token_rows),
-        "labels": label_rows(explored, latent),
+        "reliability": reliability_of(explored.run.reliability, concepts),
+        "labels": rows,
         "examples": examples(explored, latent, token_rows, values, n_examples) if len(token_rows) else [],
         "effects": effects(explored, latent),
         "fires_when": fires_when(explored.counted, token_rows) if len(token_rows) else [],
@@ -82,6 +87,30 @@ def label_rows(explored: Explored, latent: int) -> list[dict[str, Any]]:
     here = slice(*np.searchsorted(latents, np.array([latent, latent + 1], latents.dtype)).tolist())
     columns = {name: column[here].tolist() for name, column in explored.rows.items()}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def reliability_of(noted: Mapping[str, dict[str, Any]], concepts: Iterable[str]) -> list[Reliability]:
+    """How far the concepts agree with experts, each once, of those of which that is noted."""
+    return [
+        {
+            "concept": concept,
+            "measured": note["of"],
+            "measure": note["measure"],
+            "short": agreement_short(concept, note),
+            "words": agreement_words(concept, note),
+            "corpora": [
+                {
+                    "corpus": corpus_title(row["corpus"]),
+                    "notes": row["notes"],
+                    "value": row["value"],
+                    "interval": row["interval"],
+                }
+                for row in note["corpora"]
+            ],
+        }
+        for concept in dict.fromkeys(concepts)
+        if (note := noted.get(concept))
+    ]
 
 
 def examples(explored: Explored, latent: int, token_rows: np.ndarray, values: np.ndarray, n: int) -> list[Examples]:

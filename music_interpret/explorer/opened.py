@@ -8,6 +8,7 @@ import numpy as np
 
 from music_interpret.errors import InputError
 from music_interpret.explorer.firings_file import FiringsFile
+from music_interpret.explorer.notation import notations_of
 from music_interpret.explorer.pieces import Piece, Pieces
 from music_interpret.features.index import FeatureIndex
 from music_interpret.features.labels import read_rows
@@ -81,7 +82,7 @@ class Explored:
         self.scheme: TokenScheme = sequences.scheme
         self.firings = FiringsFile(self.index)
         """The run's firings, to be read a few at a time."""
-        self.pieces = Pieces.of(sequences, run.activations.songs.splits, dataset_of(run.activations))
+        self.pieces = Pieces.of(sequences, run.activations.songs.splits, notations_of(dataset_of(run.activations)))
         """All songs."""
         self.rows: Mapping[str, np.ndarray] = _by_latent(read_rows(run.labels)) if run.labelled else {}
         """Columns of labels.parquet, sorted by latent and rank; empty if the run is not labelled."""

@@ -4,13 +4,12 @@ Times are whole steps from the song's first beat. The notes are those the model 
 the model reads ends where its tokens end.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from music_interpret.explorer.spelled_notes import spelling_of
-from music_interpret.music.dataset import Dataset
+from music_interpret.explorer.notation import Notation, Notations, spelling_of
 from music_interpret.music.songs import Songs
 from music_interpret.music.voices import Voices, voices
 from music_interpret.tokens.scheme import TokenScheme
@@ -57,29 +56,34 @@ class Piece(NamedTuple):
     """(Downbeat from which on, steps of a bar) of each stretch of one metre, int64 (n, 2)."""
     estimated: bool
     """Whether its metre is an estimate."""
+    numbers: Sequence[Sequence[int]] = ()
+    """(Downbeat's step, bar number) where the edition's numbers begin or do not count on."""
 
     @property
     def end(self) -> int:
         """Step at which its last note ends."""
         return int((self.notes.onset + self.notes.duration).max(initial=0))
 
-    def bar_lines(self, start: int, end: int) -> tuple[np.ndarray, int]:
-        """Bar lines within [start, end], and the number of the bar that the first of them opens; bar 1 is the first
-        that is not an upbeat.
+    def bar_lines(self, start: int, end: int) -> tuple[np.ndarray, np.ndarray]:
+        """Bar lines within [start, end], and the number of the bar that each of them opens.
+
+        Numbers are the edition's where it has some. Else bar 1 is the first that is not an upbeat.
         """
-        lines, number, found, first = [], 0, False, 1
+        lines = []
         for i, (begin, bar) in enumerate(self.stretches.tolist()):
             stop = int(self.stretches[i + 1, 0]) if i + 1 < len(self.stretches) else max(end, begin) + 1
             if i == 0:
                 begin -= max(-(-begin // bar), 0) * bar  # bars before the first stretch are counted back from it
-                number = 1 if begin == 0 else 0
-            here = np.arange(begin, stop, bar)
-            inside = here[(here >= start) & (here <= end)]
-            if len(inside) and not found:
-                found, first = True, number + int((inside[0] - begin) // bar)
-            lines.append(inside)
-            number += len(here)
-        return np.concatenate([np.zeros(0, np.int64), *lines]), first
+            lines.append(np.arange(begin, stop, bar))
+        all_lines = np.concatenate([np.zeros(0, np.int64), *lines])
+        counted = np.arange(len(all_lines)) + (1 if len(all_lines) and all_lines[0] == 0 else 0)
+        if self.numbers and len(all_lines):
+            steps, numbers = np.array(self.numbers, np.int64).T
+            stated = np.maximum(np.searchsorted(all_lines, steps, side="right") - 1, 0)
+            last = np.maximum(np.searchsorted(steps, all_lines, side="right") - 1, 0)
+            counted = numbers[last] + counted - counted[stated[last]]
+        inside = (all_lines >= start) & (all_lines <= end)
+        return all_lines[inside], counted[inside]
 
 
 class Pieces(NamedTuple):
@@ -99,22 +103,27 @@ class Pieces(NamedTuple):
     """First stretch of each song, and the number of stretches, (n_songs + 1,)."""
     estimated: np.ndarray
     """Whether a song's metre is an estimate, bool (n_songs,)."""
+    numbers: Mapping[int, Sequence[Sequence[int]]]
+    """Of songs whose edition numbers its bars, see `Piece`."""
 
     @classmethod
-    def of(cls, sequences: Sequences, splits: np.ndarray, dataset: Dataset | None = None) -> "Pieces":
+    def of(cls, sequences: Sequences, splits: np.ndarray, known: Notations | None = None) -> "Pieces":
         """Find the notes, lines and bars of all songs, some at a time, so that memory stays small.
 
         Args:
             sequences: what the model reads.
             splits: split of each song.
-            dataset: what may know how notes are spelled.
+            known: what scores say of songs beyond their notes.
         """
         parts, stretches = [], []
+        numbers: dict[int, Sequence[Sequence[int]]] = {}
         for start, stop in sequences.chunks():
             part = sequences.part(start, stop)
             metres, sizes = part.songs.metres, np.diff(part.songs.first_note)
             token = part.aligned.completing - np.repeat(part.first_token[:-1], sizes)
-            parts.append((_compact(part.songs, token, dataset), sizes))
+            notations = [known(name) if known else None for name in part.songs.names]
+            parts.append((_compact(part.songs, token, notations), sizes))
+            numbers |= {start + i: notation.numbers for i, notation in enumerate(notations) if notation}
             stretches.append((np.stack([metres.start, metres.bar_steps], 1), np.diff(metres.first), metres.estimated))
         return cls(
             sequences=sequences,
@@ -124,6 +133,7 @@ class Pieces(NamedTuple):
             stretches=np.concatenate([rows for rows, _, _ in stretches]),
             first_stretch=np.concatenate([[0], np.cumsum(np.concatenate([sizes for _, sizes, _ in stretches]))]),
             estimated=np.concatenate([estimated for _, _, estimated in stretches]),
+            numbers=numbers,
         )
 
     def piece(self, song: int) -> Piece:
@@ -137,20 +147,27 @@ class Pieces(NamedTuple):
             notes=self.notes.taken(slice(*self.first_note[song : song + 2])),
             stretches=self.stretches[slice(*self.first_stretch[song : song + 2])],
             estimated=bool(self.estimated[song]),
+            numbers=self.numbers.get(song, ()),
         )
 
 
 def one_piece(
-    key: str, name: str, tokens: np.ndarray, scheme: TokenScheme, metres: Mapping[str, Any], complete: bool
+    key: str,
+    name: str,
+    tokens: np.ndarray,
+    scheme: TokenScheme,
+    metres: Mapping[str, Any],
+    complete: bool,
+    notation: Notation | None = None,
 ) -> tuple[Piece, Sequences]:
     """A piece that belongs to no set, with what concepts take."""
     sequences = Sequences(tokens, np.array([0, len(tokens)]), [name], np.array([complete]), scheme, metres)
-    return Pieces.of(sequences, np.array(["yours"])).piece(0)._replace(key=key), sequences
+    return Pieces.of(sequences, np.array(["yours"]), lambda _: notation).piece(0)._replace(key=key), sequences
 
 
-def _compact(songs: Songs, token: np.ndarray, dataset: Dataset | None) -> Notes:
+def _compact(songs: Songs, token: np.ndarray, notations: Sequence[Notation | None]) -> Notes:
     lines = line_numbers(songs.once(voices), songs.first_note)
-    columns = (songs.onset, songs.duration, songs.pitch, songs.program, lines, token, spelling_of(songs, dataset))
+    columns = (songs.onset, songs.duration, songs.pitch, songs.program, lines, token, spelling_of(songs, notations))
     kinds = (np.int32, np.int16, np.uint8, np.uint8, np.int16, np.int32, np.int8)
     return Notes(*(column.astype(kind) for column, kind in zip(columns, kinds, strict=True)))
 

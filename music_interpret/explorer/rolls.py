@@ -50,7 +50,7 @@ def roll(piece: Piece, scheme: TokenScheme, start: int = 0, end: int | None = No
     inside = np.flatnonzero((onset < end) & (ends > start))
     notes = piece.notes.taken(inside)
     programs, lane = lanes(notes.program)
-    bars, first_bar = piece.bar_lines(start, end)
+    bars, bar_numbers = piece.bar_lines(start, end)
     found: Roll = {
         "song": piece.key,
         "name": piece.name,
@@ -70,7 +70,7 @@ def roll(piece: Piece, scheme: TokenScheme, start: int = 0, end: int | None = No
         },
         "lanes": [{"program": int(p), "name": NAME_OF_PROGRAM[int(p)]} for p in programs],
         "bars": bars,
-        "first_bar": first_bar,
+        "bar_numbers": bar_numbers,
         "bars_estimated": piece.estimated,
         "tokens": len(piece.tokens),
     }

@@ -51,8 +51,8 @@ class Roll(TypedDict):
     lanes: list[Lane]
     bars: np.ndarray
     """Bar lines within start … end."""
-    first_bar: int
-    """Number of the bar that the first of them opens."""
+    bar_numbers: np.ndarray
+    """Numbers of the bars that they open, as the edition has them or counted."""
     bars_estimated: bool
     tokens: int
     """Length of the song in tokens."""
@@ -148,6 +148,32 @@ class Statistics(TypedDict):
     """Edges of activation bins, and the number of firings in each."""
 
 
+class CorpusAgreement(TypedDict):
+    """How far a concept agrees with the experts of one corpus."""
+
+    corpus: str
+    notes: int
+    """Notes that were compared."""
+    value: float
+    interval: tuple[float, float]
+    """95 % of bootstrap samples of the pieces."""
+
+
+class Reliability(TypedDict):
+    """How far a concept agrees with experts, see `music/concepts/reliability.py`."""
+
+    concept: str
+    measured: str
+    """What was measured: the concept, or what it rests on."""
+    measure: str
+    """accuracy, F1 or MCC."""
+    short: str
+    """The range over corpora."""
+    words: str
+    """The same in a sentence."""
+    corpora: list[CorpusAgreement]
+
+
 class Feature(TypedDict):
     """All that is known of one latent."""
 
@@ -159,6 +185,8 @@ class Feature(TypedDict):
     described: str
     """The name and its scores in words."""
     statistics: Statistics
+    reliability: list[Reliability]
+    """Of the concepts of its name, then of its labels; none for a concept that was not compared with experts'."""
     labels: list[dict[str, Any]]
     """Its rows in labels.parquet."""
     examples: list[Examples]

@@ -10,6 +10,7 @@ import numpy as np
 
 from music_interpret.errors import InputError
 from music_interpret.explorer.firings_file import TokenFirings
+from music_interpret.explorer.notation import Notation
 from music_interpret.explorer.opened import Explored
 from music_interpret.explorer.pieces import one_piece
 from music_interpret.explorer.song import Playable
@@ -86,7 +87,8 @@ class Uploads:
         with self._lock:
             self._count += 1
             key = f"u{self._count}"
-        piece, sequences = one_piece(key, name, tokens, self.explored.scheme, metres, read == len(notes))
+        notation = Notation(notes, work.spellings, work.numbers)
+        piece, sequences = one_piece(key, name, tokens, self.explored.scheme, metres, read == len(notes), notation)
         notices = []
         if n_works > 1:
             notices.append(f"the file holds {n_works} pieces; this is the first")

@@ -2,6 +2,7 @@
 
 import difflib
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from music_interpret.errors import InputError
 from music_interpret.features.index import FeatureIndex
 from music_interpret.features.labels import Labels, read_rows
 from music_interpret.features.reading import examples, to_text
+from music_interpret.features.reliability_words import agreement_lines
 from music_interpret.music.name_search import searchable
 
 CLEAR_GAIN = 0.1
@@ -21,8 +23,13 @@ NEEDED = {
 }
 
 
-def described(name: dict[str, Any]) -> str:
-    """A latent's name and what it rests on, in a line or two."""
+def described(name: dict[str, Any], reliability: Mapping[str, dict[str, Any]]) -> str:
+    """A latent's name and what it rests on, in a few lines.
+
+    Args:
+        name: its entry in names.json.
+        reliability: what is noted of concepts' agreement with experts, see `Labels.reliability`.
+    """
     if not name["rule"]:
         return f"latent {name['latent']}: no name ({name['why']})"
     head = name["name"] or f"no name; the nearest is: {name['rule']}"
@@ -37,7 +44,13 @@ def described(name: dict[str, Any]) -> str:
     else:
         own = f"the token's own {name['identity']} reaches F1 {_number(name['identity_f1'])}"
         beside = f"{NEEDED[name['needs']]}; {own}"
-    return f"latent {name['latent']}: {head}\n  on test songs: {scores}\n  {beside}; {name['why']}"
+    lines = [f"latent {name['latent']}: {head}", f"on test songs: {scores}", f"{beside}; {name['why']}"]
+    return "\n  ".join([*lines, *agreement_lines(concepts_of(name), reliability)])
+
+
+def concepts_of(name: dict[str, Any]) -> list[str]:
+    """The concepts of a name's rule without their values, each once."""
+    return list(dict.fromkeys(column.removeprefix("next token: ").partition(":")[0] for column in name["columns"]))
 
 
 def _number(value: float | None) -> str:
@@ -73,15 +86,25 @@ def _varied(names: list[dict[str, Any]], before: list[dict[str, Any]] | tuple[()
 
 def _kind(name: dict[str, Any]) -> str:
     """The first concept of a name's rule, without its value."""
-    return name["columns"][0].removeprefix("next token: ").partition(":")[0]
+    return concepts_of(name)[0]
 
 
-def with_excerpts(index: FeatureIndex, names: list[dict[str, Any]], excerpts: int, context: int) -> str:
+def with_excerpts(
+    index: FeatureIndex,
+    names: list[dict[str, Any]],
+    reliability: Mapping[str, dict[str, Any]],
+    excerpts: int,
+    context: int,
+) -> str:
     """Names, each with its strongest tokens of as many songs."""
     blocks = []
     for name in names:
         shown = examples(index, name["latent"], excerpts, context, per_song=1)
-        blocks.append("\n".join([described(name), *(to_text(example, i) for i, example in enumerate(shown, start=1))]))
+        blocks.append(
+            "\n".join(
+                [described(name, reliability), *(to_text(example, i) for i, example in enumerate(shown, start=1))]
+            )
+        )
     return "\n\n".join(blocks)
 
 
@@ -112,6 +135,7 @@ def followers(labels: Labels, text: str, limit: int) -> str:
             f"{rows['gain'][row]:+6.2f}  {names[row]}" + ("" if rows["significant"][row] else "  (not significant)")
         )
     lines.append("gain: F1 over that of the best property of the token itself for the same latent")
+    lines += agreement_lines(list(dict.fromkeys(rows["concept"][order].tolist())), labels.reliability())
     return "\n".join(lines)
 
 

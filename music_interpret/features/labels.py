@@ -65,6 +65,13 @@ class Labels(NamedTuple):
     names: list[dict[str, Any]]
     """The content of names.json."""
 
+    def reliability(self) -> dict[str, dict[str, Any]]:
+        """How far each concept agreed with experts when the run was labelled, of those of which that is noted; see
+        `music/concepts/reliability.py`.
+        """
+        concepts = self.meta.get("concepts", ())
+        return {concept["name"]: concept["reliability"] for concept in concepts if concept.get("reliability")}
+
 
 def read_labels(run: Path, sae_sha256: str) -> Labels:
     """Open a run's labels; InputError if they are missing, damaged or of another autoencoder.

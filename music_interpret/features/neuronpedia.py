@@ -21,6 +21,7 @@ from music_interpret.errors import InputError
 from music_interpret.features.effects import Effects
 from music_interpret.features.index import FeatureIndex
 from music_interpret.features.label_words import described
+from music_interpret.features.labels import Labels
 from music_interpret.features.neuronpedia_examples import activations_of, decimals
 from music_interpret.features.neuronpedia_format import CREATOR, Explanation, Feature, Place, metadata
 from music_interpret.models.site import Site
@@ -82,7 +83,7 @@ def write(
     decoder: np.ndarray,
     place: Place,
     *,
-    names: list[dict[str, Any]] | None = None,
+    labels: Labels | None = None,
     effects: Logits | None = None,
 ) -> Written:
     """Write a source's folder, which appears whole or not at all.
@@ -92,7 +93,7 @@ def write(
         index: the run's.
         decoder: decoder rows, float (d_sae, d_model).
         place: what the run is called there.
-        names: the labels' names; without them there are no explanations.
+        labels: the run's; without them there are no explanations.
         effects: on the model's output; without them the lists of logits are empty.
 
     Raises:
@@ -103,7 +104,7 @@ def write(
     with files.atomic_folder(folder) as beside:
         for name, row in _metadata(index, place).items():
             files.write_text(beside / f"{name}.jsonl", _line(row) + "\n")
-        counts = _write_batches(beside, index, decoder, place, {n["latent"]: n for n in names or []}, effects)
+        counts = _write_batches(beside, index, decoder, place, labels, effects)
     return counts
 
 
@@ -134,10 +135,12 @@ def _write_batches(
     index: FeatureIndex,
     decoder: np.ndarray,
     place: Place,
-    names: dict[int, dict[str, Any]],
+    labels: Labels | None,
     effects: Logits | None,
 ) -> Written:
     unit = decoder / np.maximum(np.linalg.norm(decoder, axis=1, keepdims=True), 1e-12)
+    names = {name["latent"]: name for name in labels.names if name["name"] is not None} if labels else {}
+    reliability = labels.reliability() if labels else {}
     totals = {"features": 0, "activations": 0, "explanations": 0}
     with tqdm(total=index.d_sae, desc="export", unit="feature") as bar:
         for number, first in enumerate(range(0, index.d_sae, BATCH)):
@@ -146,9 +149,9 @@ def _write_batches(
                 "features": list(_features(index, latents, decoder, unit, place, effects)),
                 "activations": list(activations_of(index, latents, place)),
                 "explanations": [
-                    _explanation(index, names[latent], place)
+                    _explanation(index, names[latent], reliability, place)
                     for latent in latents.tolist()
-                    if latent in names and names[latent]["name"] is not None
+                    if latent in names
                 ],
             }
             for part, rows in parts.items():
@@ -243,7 +246,9 @@ def _logits(effects: Logits | None, latent: int) -> dict[str, list[Any]]:
     return columns
 
 
-def _explanation(index: FeatureIndex, name: dict[str, Any], place: Place) -> Explanation:
+def _explanation(
+    index: FeatureIndex, name: dict[str, Any], reliability: Mapping[str, dict[str, Any]], place: Place
+) -> Explanation:
     text = name["name"]
     return Explanation(
         id=f"{index.meta['sae_sha256'][:16]}-{name['latent']}-{hashlib.sha256(text.encode()).hexdigest()[:8]}",
@@ -252,5 +257,5 @@ def _explanation(index: FeatureIndex, name: dict[str, Any], place: Place) -> Exp
         index=str(name["latent"]),
         authorId=CREATOR,
         description=text,
-        notes=f"by {METHOD}; " + " ".join(described(name).split("\n", 1)[1].split()),
+        notes=f"by {METHOD}; " + " ".join(described(name, reliability).split("\n", 1)[1].split()),
     )

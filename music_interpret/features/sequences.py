@@ -9,7 +9,6 @@ from music_interpret.activations.store import ActivationSet
 from music_interpret.errors import InputError
 from music_interpret.music.dataset import Dataset
 from music_interpret.music.metres import read_metres
-from music_interpret.music.spelling import SPELLINGS
 from music_interpret.tokens.sequences import Sequences
 
 
@@ -32,10 +31,17 @@ def sequences_of(activations: ActivationSet) -> Sequences:
     )
 
 
-def dataset_of(activations: ActivationSet) -> Dataset | None:
-    """The data set that a store was made of, where it is still there and says how notes are spelled."""
+def songs_without_metre(activations: ActivationSet) -> list[str]:
+    """Names of the songs whose metre is an estimate, since the data set does not know it."""
     folder = dataset_folder_of(activations)
-    if folder is None or not (folder / SPELLINGS).is_dir():
+    known = read_metres(folder) if folder else {}
+    return [name for name in activations.songs.names if not known.get(name)]
+
+
+def dataset_of(activations: ActivationSet) -> Dataset | None:
+    """The data set that a store was made of, with the store's songs; None if it is not there any more."""
+    folder = dataset_folder_of(activations)
+    if folder is None:
         return None
     return Dataset(
         folder, activations.scheme.resolution, list(activations.songs.names), activations.songs.splits.tolist()

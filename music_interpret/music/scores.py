@@ -41,18 +41,18 @@ from music_interpret.music.score_metres import (
 from music_interpret.music.ties import join_ties
 
 FORMATS = {
-    ".mxl": "musicxml",
-    ".musicxml": "musicxml",
-    ".xml": "musicxml",
-    ".mscz": "musescore",
-    ".mscx": "musescore",
-    ".mei": "mei",
+    ".mxl": "xml.musicxml",
+    ".musicxml": "xml.musicxml",
+    ".xml": "xml.musicxml",
+    ".mscz": "xml.musescore",
+    ".mscx": "xml.musescore",
+    ".mei": "xml.mei",
     ".mid": "midi",
     ".midi": "midi",
     ".kar": "midi",
     ".rmi": "midi",
-    ".krn": "kern",
-    ".abc": "abc",
+    ".krn": "kern.piece",
+    ".abc": "abc.book",
 }
 """Reader, in `formats/`, of each file suffix; where one piece is there in several, the first of these stands for it."""
 Repeats = Literal["written", "played"]

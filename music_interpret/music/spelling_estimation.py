@@ -83,17 +83,18 @@ def spelled(songs: Songs) -> np.ndarray:
         return np.zeros(0, np.int8)
     rows = np.arange(len(songs))
     names = USUAL[songs.pitch % 12][:, None] + CHOICES
-    by_key = np.log(np.maximum(_by_key(songs), UNLIKELY))
+    # Rounded, so that of equals the first wins whatever songs are computed together.
+    by_key = np.round(np.log(np.maximum(_by_key(songs), UNLIKELY)), 6)
     found = names[rows, by_key.argmax(axis=1)]
     for _ in range(2):
         odds = KEY * by_key + _near(songs, found, names) + STEP * _steps(songs, found, names)
-        found = names[rows, odds.argmax(axis=1)]
+        found = names[rows, np.round(odds, 6).argmax(axis=1)]
     return found.astype(np.int8)
 
 
 def _by_key(songs: Songs) -> np.ndarray:
     """How likely each name of a note is by the keys of its beat, (n_notes, 3)."""
-    beats, first, beat = np.unique(songs.time // songs.resolution, return_index=True, return_inverse=True)
+    beats, first, beat = np.unique((songs.song << 32) + songs.beat, return_index=True, return_inverse=True)
     counts = np.bincount(beat * 12 + songs.pitch % 12, minlength=len(beats) * 12).reshape(-1, 12)
     above = USUAL[:, None, None] + CHOICES[:, None] - SIGNATURES - PROFILE_FIRST
     there = (above >= 0) & (above < PROFILES.shape[1])

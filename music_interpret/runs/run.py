@@ -174,6 +174,11 @@ class Run:
         return {name["latent"]: name for name in self.labels.names} if self.labelled else {}
 
     @functools.cached_property
+    def reliability(self) -> Mapping[str, dict[str, Any]]:
+        """How far concepts agree with experts, as the labels note it; nothing for a run that is not labelled."""
+        return self.labels.reliability() if self.labelled else {}
+
+    @functools.cached_property
     def evaluation(self) -> dict[str, Any]:
         """What `evaluate` measured."""
         return read_evaluation(self.folder, self.sae_sha256)

@@ -8,7 +8,10 @@ from music_interpret.errors import InputError
 from music_interpret.explorer.api import to_json
 from music_interpret.explorer.feature import feature
 from music_interpret.explorer.opened import Explored
+from music_interpret.features.label_words import concepts_of
+from music_interpret.files import read_json, write_json
 from music_interpret.music.pitches import PITCH_NAMES
+from music_interpret.paths import find_run
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +105,36 @@ def test_labels_effects_and_neighbours(explored):
         scores = [near["score"] for near in found["nearest"][kind]]
         assert scores == sorted(scores, reverse=True)
         assert latent not in [near["latent"] for near in found["nearest"][kind]]
+
+
+def test_concepts_come_with_their_agreement_with_experts(explored):
+    noted = explored.run.reliability
+    assert {"chord root", "leading tone"} <= set(noted) and "pitch" not in noted
+    seen = set()
+    for latent in live_latents(explored, 96):
+        found = feature(explored, latent, 1)
+        rule = concepts_of(found["name"]) if found["name"] else []
+        concepts = dict.fromkeys([*rule, *(row["concept"] for row in found["labels"])])
+        assert [one["concept"] for one in found["reliability"]] == [name for name in concepts if name in noted]
+        for one in found["reliability"]:
+            note = noted[one["concept"]]
+            assert one["words"].startswith(one["concept"]) and one["short"] and one["measured"] == note["of"]
+            assert [row["value"] for row in one["corpora"]] == [row["value"] for row in note["corpora"]]
+            assert (one["words"] in found["described"]) == (one["concept"] in rule)
+            seen.add(one["concept"])
+    assert seen
+
+
+def test_labels_without_agreement_say_nothing_of_it(labelled, command):
+    path = find_run("s/e") / "labels" / "labels.json"
+    meta = read_json(path)
+    for concept in meta["concepts"]:
+        del concept["reliability"]
+    write_json(path, meta)
+    explored = Explored.open("s/e")
+    latent = next(name["latent"] for name in explored.run.labels.names if name["rule"])
+    assert feature(explored, latent)["reliability"] == [] and "experts" not in feature(explored, latent)["described"]
+    assert "experts" not in command("features", "s/e", "--concept", "local key").out
 
 
 def test_every_latent_is_json(explored):

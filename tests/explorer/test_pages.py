@@ -144,6 +144,36 @@ def test_a_latent_shows_its_name_its_scores_and_its_examples(served, page):
     expect(page).to_have_url(re.compile(rf"/feature/{known['nearest']['decoder'][0]['latent']}$"))
 
 
+def test_a_name_says_how_far_its_concepts_agree_with_experts(served, page):
+    known = ask(served, "/api/feature/16")
+    rule = {"columns": ["next token: chord root: C", "pitch: C4"], "operators": ["and"], "groups": ["harmony", "token"]}
+    known["name"] = (known["name"] or {}) | rule | {"name": "a name", "rule": "a name", "why": "", "needs": "future"}
+    known["name"] |= {"mcc_interval": [0, 1], "f1_interval": [0, 1]}
+    corpora = [
+        {"corpus": "Corelli, trio sonatas", "notes": 53864, "value": 0.841, "interval": [0.827, 0.853]},
+        {"corpus": "Grieg, lyric pieces", "notes": 60620, "value": 0.743, "interval": [0.705, 0.778]},
+    ]
+    words = {"short": "74–84 %", "words": "chord root agrees with experts on 74–84 % of notes"}
+    agreement = {"concept": "chord root", "measured": "chord root", "measure": "accuracy", "corpora": corpora} | words
+    known["reliability"] = [agreement, agreement | {"concept": "local key", "words": "local key agrees"}]
+    known["labels"] = [known["labels"][0] | {"name": f"{of}: C", "concept": of} for of in ("chord root", "pitch")]
+    page.route("**/api/feature/16?*", lambda route: route.fulfill(json=known))
+    visit(page, served, "/feature/16")
+    marks = page.get_by_role("heading", level=1).locator(".estimate")
+    expect(marks).to_have_count(1)
+    expect(marks).to_have_attribute("title", words["words"])
+    expect(page.locator(".agreement")).to_have_count(1)
+    table = page.locator(".agreement table")
+    expect(table).to_be_hidden()
+    page.locator(".agreement summary").focus()
+    page.keyboard.press("Enter")
+    expect(table.locator("tbody tr").first).to_have_text("Corelli, trio sonatas84.1 %82.7 % to 85.3 %53,864")
+    expect(page.locator("#concepts tbody th")).to_have_text(["chord root: C≈ 74–84 %", re.compile("^pitch: C( |$)")])
+    for width in (1280, 380):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert fits(page)
+
+
 def test_every_number_explains_itself_by_mouse_and_by_keyboard(served, page):
     visit(page, served, "/feature/16")
     asked = page.get_by_role("button", name="What is MCC?").first
@@ -290,7 +320,7 @@ def test_another_song_is_found_by_name_with_the_keyboard(served, page):
 
 
 def test_own_music_opens_as_a_song_and_a_broken_file_gets_a_sentence(served, page, watched):
-    midi = sorted(MIDI.rglob("*.mid"))[0]
+    midi = MIDI / "midi" / "plain.mid"
     visit(page, served, "/yours")
     page.locator("#file").set_input_files({"name": "broken.mid", "mimeType": "audio/midi", "buffer": b"no music"})
     expect(page.get_by_role("alert")).to_contain_text("cannot be read as music")
@@ -304,8 +334,16 @@ def test_own_music_opens_as_a_song_and_a_broken_file_gets_a_sentence(served, pag
     expect(page.locator(".pieces a")).to_have_attribute("href", "/song/u1")
 
 
+def test_what_of_a_file_was_left_out_is_said_before_it_opens(served, page):
+    visit(page, served, "/yours")
+    page.locator("#file").set_input_files(MIDI / "midi" / "closed_by_end_of_track.mid")
+    expect(page.locator("div.said")).to_contain_text("of the file's 2 notes 1 were read", timeout=20_000)
+    page.get_by_role("link", name="Open closed_by_end_of_track.mid").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("closed_by_end_of_track")
+
+
 def test_a_dropped_file_is_read(served, page):
-    midi = sorted(MIDI.rglob("*.mid"))[0]
+    midi = MIDI / "midi" / "plain.mid"
     visit(page, served, "/yours")
     page.evaluate(
         """(bytes) => { const data = new DataTransfer();

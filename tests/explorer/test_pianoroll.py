@@ -45,7 +45,7 @@ def excerpt(**changes):
         "notes": NOTES,
         "lanes": [{"program": 0, "name": "piano"}, {"program": 40, "name": "violin & <b>"}],
         "bars": [48, 96, 144, 192],
-        "first_bar": 2,
+        "bar_numbers": [2, 3, 4, 5],
         "bars_estimated": False,
         "tokens": 40,
     }
@@ -212,7 +212,7 @@ def test_a_long_piece_scrolls_and_draws_only_what_is_seen(drawn, until):
         "start": 0,
         "end": 6000,
         "bars": list(range(0, 6001, 48)),
-        "first_bar": 1,
+        "bar_numbers": list(range(1, 127)),
     }
     page = drawn(roll, "{ pixelsPerBeat: 40, fit: false, values: Array(1000).fill(1) }")
     assert page.evaluate("roll.scroller.scrollWidth") > 19_000 and page.evaluate("roll.canvases[0].width") <= 640

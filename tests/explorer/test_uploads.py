@@ -45,7 +45,7 @@ def test_a_piece_of_the_set_is_seen_as_in_the_set(client, explorer, monkeypatch)
     encoding = explorer.explored.scheme
     piece = explorer.explored.pieces.piece(4)
     notes = encoding.decode(piece.tokens)
-    played = explorer.uploads._keep("again", notes, {}, 1).played
+    played = explorer.uploads._keep("again", Work(notes, []), 1).played
     np.testing.assert_array_equal(played.piece.tokens, piece.tokens)
     key = played.piece.key
     mine, theirs = client.get(f"/api/song/{key}").json(), client.get("/api/song/4").json()

@@ -1,4 +1,7 @@
+import re
+
 from music_interpret.features.label_words import best_names, described
+from music_interpret.music.concepts.reliability import noted
 
 BASE = {
     "why": "kept: it is so",
@@ -37,10 +40,17 @@ def test_the_best_names_vary_and_the_first_half_says_more_than_the_token():
 
 
 def test_a_name_in_words():
-    text = described(name(7, "bass: C and downbeat", 0.5))
+    text = described(name(7, "bass: C and downbeat", 0.5), {})
     assert text.startswith("latent 7: bass: C and downbeat\n") and "MCC 0.70 [0.50, 1.00]" in text
     assert "needs tokens before it; the token's own pitch: C4 reaches F1 0.20; kept: it is so" in text
-    assert "no name; the nearest is: downbeat" in described(name(7, "downbeat", 0.1) | {"name": None})
-    nothing = described({"latent": 3, "rule": "", "why": "none: no concept goes with it"})
+    assert "no name; the nearest is: downbeat" in described(name(7, "downbeat", 0.1) | {"name": None}, {})
+    nothing = described({"latent": 3, "rule": "", "why": "none: no concept goes with it"}, {})
     assert nothing == "latent 3: no name (none: no concept goes with it)"
-    assert "states this itself" in described(name(7, "pitch: C4", 0.5, needs="given"))
+    assert "states this itself" in described(name(7, "pitch: C4", 0.5, needs="given"), {})
+
+
+def test_a_name_says_how_far_its_concepts_agree_with_experts():
+    known = {"chord root": noted("chord root", 0, 4), "pitch": None}
+    text = described(name(7, "chord root: C and next token: chord root: G and pitch: C4", 0.5), known)
+    assert len(text.splitlines()) == 4
+    assert re.search(r"\n  chord root agrees with experts on \d\d–\d\d % of notes \(Corelli, Beethoven, .*\)$", text)

@@ -3,6 +3,7 @@
 import gzip
 import json
 import math
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,11 +14,13 @@ from music_interpret.activations.songs import SongTable
 from music_interpret.errors import InputError
 from music_interpret.features import neuronpedia
 from music_interpret.features.index import Chunk, build, open_index
+from music_interpret.features.labels import Labels
 from music_interpret.features.neuronpedia import Logits, place_of, write
 from music_interpret.features.neuronpedia_examples import AFTER, BEFORE, BINS, PER_BIN, PER_SONG, TOP, decimals
 from music_interpret.features.neuronpedia_format import CREATOR, Place
 from music_interpret.files import sha256
 from music_interpret.models.site import Site
+from music_interpret.music.concepts.reliability import noted
 from music_interpret.tokens.mmt import MMTScheme
 from music_interpret.tokens.mmt_tables import mmt_encoding
 
@@ -119,11 +122,19 @@ def small_batches(monkeypatch):
 
 def name_of(latent, text):
     numbers = dict.fromkeys(("mcc", "f1", "precision", "recall", "base_rate", "always_on_f1"), 0.5)
-    head = {"latent": latent, "name": text, "rule": "downbeat", "why": "kept", "needs": "given"}
+    head = {
+        "latent": latent,
+        "name": text,
+        "rule": "downbeat",
+        "why": "kept",
+        "needs": "given",
+        "columns": ["downbeat"],
+    }
     return head | numbers | {"mcc_interval": [0.4, None]}
 
 
 NAMES = [name_of(1, SCRIPT), name_of(2, None), name_of(8, "downbeat")]
+LABELS = Labels(Path(), {"concepts": [{"name": "downbeat", "reliability": noted("downbeat", 1, 2)}]}, NAMES)
 EFFECTS = Logits(np.random.default_rng(2).normal(size=(9, 40)), [f"pitch=C{i}" for i in range(40)])
 
 
@@ -159,7 +170,7 @@ def assert_row(part, row):
 
 @pytest.mark.parametrize("effects", [None, EFFECTS])
 def test_rows_are_those_of_the_sites_tables(index, decoder, small_batches, tmp_path, effects):
-    written = write(tmp_path / "out", index, decoder, PLACE, names=NAMES, effects=effects)
+    written = write(tmp_path / "out", index, decoder, PLACE, labels=LABELS, effects=effects)
     for part in PARTS:
         assert len(all_rows(tmp_path / "out", part)) == getattr(written, part) > 0
         for batch in rows(tmp_path / "out", part).values():
@@ -176,7 +187,7 @@ def test_rows_are_those_of_the_sites_tables(index, decoder, small_batches, tmp_p
 
 
 def test_a_file_without_rows_is_left_out(index, decoder, small_batches, tmp_path):
-    write(tmp_path / "out", index, decoder, PLACE, names=NAMES)
+    write(tmp_path / "out", index, decoder, PLACE, labels=LABELS)
     assert sorted(rows(tmp_path / "out", "explanations")) == ["batch-0.jsonl.gz", "batch-2.jsonl.gz"]
     write(tmp_path / "out", index, decoder, PLACE)
     assert not (tmp_path / "out" / "explanations").exists()
@@ -277,20 +288,21 @@ def test_effects_are_told_by_words(index, decoder, tmp_path):
 
 
 def test_names_say_how_they_were_found_and_survive_as_they_are(index, decoder, tmp_path):
-    write(tmp_path / "out", index, decoder, PLACE, names=NAMES)
+    write(tmp_path / "out", index, decoder, PLACE, labels=LABELS)
     first, second = all_rows(tmp_path / "out", "explanations")
     assert (first["index"], first["description"]) == ("1", SCRIPT)
     assert (second["index"], second["description"]) == ("8", "downbeat")
     assert second["notes"].startswith("by music theory on held-out songs; on test songs: MCC 0.50 [0.40, –], F1 0.50")
+    assert "downbeat rests on the metre, estimated for 1 of 2 songs" in second["notes"]
     assert any(row["dataIndex"].startswith(SCRIPT) for row in all_rows(tmp_path / "out", "activations"))
 
 
 def test_the_same_run_gives_the_same_bytes(index, decoder, tmp_path, monkeypatch):
-    write(tmp_path / "a" / "out", index, decoder, PLACE, names=NAMES, effects=EFFECTS)
+    write(tmp_path / "a" / "out", index, decoder, PLACE, labels=LABELS, effects=EFFECTS)
     monkeypatch.setattr("time.time", lambda: 1e9)
     (tmp_path / "b" / "out").mkdir(parents=True)
     (tmp_path / "b" / "out" / "old.txt").write_text("old")
-    write(tmp_path / "b" / "out", index, decoder, PLACE, names=NAMES, effects=EFFECTS)
+    write(tmp_path / "b" / "out", index, decoder, PLACE, labels=LABELS, effects=EFFECTS)
     assert tree(tmp_path / "a") == tree(tmp_path / "b")
 
 

@@ -4,7 +4,7 @@ import { go } from "./address.js";
 import { announce } from "./announce.js";
 import { forget, messageOf, send } from "./api.js";
 import { h } from "./views/dom.js";
-import { whole } from "./views/words.js";
+import { counted } from "./views/words.js";
 
 export function ownLabelFiles() {
   const said = h("span", { role: "status" });
@@ -22,7 +22,7 @@ export function ownLabelFiles() {
       const { imported } = await send("POST", "/api/own.jsonl", await file.text());
       forget("/api/latents");
       go(location.pathname + location.search, { replace: true });
-      announce(`${whole(imported)} labels are imported.`);
+      announce(`${counted(imported, "label")} imported.`);
     } catch (error) {
       said.className = "failed";
       said.textContent = messageOf(error);

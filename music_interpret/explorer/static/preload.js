@@ -21,6 +21,7 @@ const LATENT = [
   "views/histogram",
   "views/later",
   "views/name",
+  "views/reliability",
   "views/statistics",
   ...ROLL,
 ];
@@ -35,6 +36,7 @@ export const MODULES = {
     "table",
     "views/bar",
     "views/name",
+    "views/reliability",
     "views/run",
   ],
   feature: [

@@ -24,7 +24,20 @@ const help = helpFrom(run.help);
 const later = new Later();
 const listed = new Set(data.latents.map((feature) => feature.latent));
 const SMALL_HEIGHT = 150;
-const EXPLAINED = ["latent", "activation", "density", "l0", "fvu", "rule", "mcc", "f1", "precision", "recall", "split"];
+const EXPLAINED = [
+  "latent",
+  "activation",
+  "density",
+  "l0",
+  "fvu",
+  "rule",
+  "mcc",
+  "f1",
+  "precision",
+  "recall",
+  "agreement",
+  "split",
+];
 const CAPITALS = ["l0", "fvu", "mcc", "f1"];
 
 /** @param {string} address */

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from music_interpret.music.formats import abc
-from music_interpret.music.formats.abc_fields import key_signature, metre, part_order
+from music_interpret.music.formats.abc import book as abc
+from music_interpret.music.formats.abc.fields import key_signature, metre, part_order
 from music_interpret.music.formats.written import NO_SPELLING, Bar, BrokenPiece, BrokenScore, Instrument, WrittenScore
 
 CASES = Path(__file__).parents[2] / "fixtures" / "score_cases"

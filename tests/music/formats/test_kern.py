@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from music_interpret.music.formats.kern import read
+from music_interpret.music.formats.kern import tokens
+from music_interpret.music.formats.kern.piece import read
 from music_interpret.music.formats.written import BrokenPiece, BrokenScore, Instrument, WrittenScore
 from music_interpret.music.ties import join_ties
 
@@ -407,3 +408,20 @@ def test_nonsense_is_refused_in_one_line(tmp_path_factory, lines: list[list[str]
         assert "\n" not in str(error)
     else:
         assert all(isinstance(score, WrittenScore | BrokenPiece) for score in scores)
+
+
+@pytest.mark.parametrize(
+    ("token", "pitch"),
+    [
+        ("4bb-]", 82),
+        ("4bb]-", 82),
+        ("8BB^^-", 46),
+        ("4f;#", 66),
+        ("4f#;", 66),
+        ("4fn", 65),
+        ("4f", 65),
+        ("16ddd-g", 85),
+    ],
+)
+def test_an_accidental_may_stand_apart_from_its_letter(token: str, pitch: int) -> None:
+    assert [head.pitch for head in tokens.parse(token).heads] == [pitch]

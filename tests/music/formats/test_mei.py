@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from music_interpret.music.formats import mei
 from music_interpret.music.formats.written import BrokenScore, WrittenScore
+from music_interpret.music.formats.xml import mei
 
 
 def document(*measures: str, definition: str = '<staffDef n="1" lines="5"/>', metre: tuple[int, int] = (4, 4)) -> str:

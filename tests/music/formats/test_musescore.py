@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from music_interpret.music.formats import musescore
 from music_interpret.music.formats.written import BrokenScore, WrittenScore
+from music_interpret.music.formats.xml import musescore
 
 PIANO = (
     "<Part><Staff/><Staff/><trackName>Piano</trackName><Instrument><longName>Klavier</longName>"

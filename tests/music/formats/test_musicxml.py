@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from music_interpret.music.formats import musicxml
 from music_interpret.music.formats.written import NO_SPELLING, Bar, BrokenScore, WrittenScore
+from music_interpret.music.formats.xml import musicxml
 
 CASES = Path(__file__).parents[2] / "fixtures" / "score_cases"
 EXPECTED = json.loads((CASES / "expected_musicxml.json").read_text(encoding="utf-8"))

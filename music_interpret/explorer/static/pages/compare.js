@@ -12,7 +12,7 @@ import { exampleGroups } from "../views/examples.js";
 import { scoreHistogram } from "../views/histogram.js";
 import { stopPlaying } from "../views/pianoroll.js";
 import { statisticsInWords } from "../views/statistics.js";
-import { fixed, whole } from "../views/words.js";
+import { counted, fixed, whole } from "../views/words.js";
 
 /** @import { Changes, Compared, OtherRun, Shown, Step, Visit } from "../types" */
 /** @import { Excerpt, Feature, Run } from "../views/shapes" */
@@ -221,7 +221,7 @@ class ComparePage {
 /** @param {Compared} compared @returns {Child} */
 function summary({ mean, help: words, pairs: { score } }) {
   const together = score.filter((value) => value > TOGETHER).length;
-  const rest = ` on average over ${whole(score.length)} pairs; ${whole(together)} go together at more than ${TOGETHER}. `;
+  const rest = ` on average over ${counted(score.length, "pair")}; ${whole(together)} go together at more than ${TOGETHER}. `;
   return [h("p", {}, h("strong", {}, fixed(mean)), rest, help("compare", "the score", words)), scoreHistogram(score)];
 }
 

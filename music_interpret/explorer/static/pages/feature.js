@@ -166,7 +166,7 @@ function rail({ live, statistics, effects, fires_when, nearest: near }) {
 }
 
 /** @param {OwnedFeature} feature @param {Run} run */
-function concepts({ labels }, run) {
+function concepts({ labels, reliability }, run) {
   if (!run.labelled) {
     const command = h("code", {}, `music-interpret label ${run.run}`);
     return section(
@@ -177,5 +177,10 @@ function concepts({ labels }, run) {
     );
   }
   if (!labels.length) return null;
-  return section("concepts", "The concepts that follow it best, one by one", "rule", conceptTable(labels, help));
+  return section(
+    "concepts",
+    "The concepts that follow it best, one by one",
+    "rule",
+    conceptTable(labels, reliability, help),
+  );
 }

@@ -3,6 +3,7 @@
 import { go, params, queryOf, setQuery } from "../address.js";
 import { announce } from "../announce.js";
 import { ApiError, get, messageOf } from "../api.js";
+import { help } from "../help.js";
 import { Latents } from "../latents.js";
 import { conceptAdder, trackAdder } from "../song/adders.js";
 import { NotePanel } from "../song/note.js";
@@ -11,7 +12,7 @@ import { Sound } from "../song/sound.js";
 import { Strips } from "../song/strips.js";
 import { fill, h, quiet } from "../views/dom.js";
 import { legend, PianoRoll, stopPlaying } from "../views/pianoroll.js";
-import { SPLITS, whole } from "../views/words.js";
+import { counted, SPLITS } from "../views/words.js";
 
 /** @import { Changes, Concept, Shown, Song, Songs, Track, Visit } from "../types" */
 /** @import { Roll } from "../views/shapes" */
@@ -136,7 +137,7 @@ class SongPage {
 
   /** @param {Roll} roll @param {Songs} songs */
   head(roll, songs) {
-    const notes = `${whole(roll.notes.onset.length)} notes, ${whole(roll.tokens)} tokens`;
+    const notes = `${counted(roll.notes.onset.length, "note")}, ${counted(roll.tokens, "token")}`;
     const lanes = roll.lanes.map((lane) => lane.name).join(", ");
     const estimated = roll.bars_estimated ? " Bar lines are an estimate." : "";
     return h(
@@ -146,7 +147,12 @@ class SongPage {
         "div",
         {},
         h("h1", { tabindex: "-1" }, roll.name),
-        h("p", { class: "muted" }, `${SPLITS[roll.split] ?? roll.split}; ${notes}, ${lanes}.${estimated}`),
+        h(
+          "p",
+          { class: "muted" },
+          `${SPLITS[roll.split] ?? roll.split}; ${notes}, ${lanes}.${estimated}`,
+          estimated && help("bars_estimated", "an estimated bar line"),
+        ),
       ),
       songPicker(songs, roll.song),
     );

@@ -4,11 +4,11 @@ import { go } from "../address.js";
 import { announce } from "../announce.js";
 import { forget, get, messageOf, sendFile } from "../api.js";
 import { fill, h } from "../views/dom.js";
-import { whole } from "../views/words.js";
+import { counted } from "../views/words.js";
 
 /** @import { Shown, Visit } from "../types" */
 
-const KINDS = ".mid,.midi,.musicxml,.mxl,.xml,.abc,.krn";
+const KINDS = ".mid,.midi,.kar,.rmi,.musicxml,.mxl,.xml,.mscz,.mscx,.mei,.abc,.krn";
 
 /** @param {HTMLElement} main @param {Visit} visit @returns {Promise<Shown>} */
 export async function show(main, { signal }) {
@@ -81,7 +81,7 @@ export async function show(main, { signal }) {
                 "li",
                 {},
                 h("a", { href: `/song/${songs.song[i]}` }, songs.name[i]),
-                h("span", { class: "muted small" }, `${whole(songs.notes[i])} notes`),
+                h("span", { class: "muted small" }, counted(songs.notes[i], "note")),
               ),
             ),
           )

@@ -2,7 +2,7 @@
 
 import { go, params, queryOf } from "../address.js";
 import { fill, h } from "../views/dom.js";
-import { searched, whole } from "../views/words.js";
+import { counted, searched, whole } from "../views/words.js";
 
 /** @import { Songs } from "../types" */
 
@@ -18,7 +18,7 @@ export function songPicker(songs, current) {
     "aria-expanded": "false",
     "aria-controls": "song-list",
     "aria-autocomplete": "list",
-    placeholder: `Another of ${whole(songs.song.length)} pieces …`,
+    placeholder: `Another of ${counted(songs.song.length, "piece")} …`,
     autocomplete: "off",
     spellcheck: "false",
   });
@@ -51,7 +51,7 @@ export function songPicker(songs, current) {
             },
           },
           h("span", {}, songs.name[i]),
-          h("small", { class: "muted" }, `${songs.split[i]}, ${whole(songs.notes[i])} notes`),
+          h("small", { class: "muted" }, `${songs.split[i]}, ${counted(songs.notes[i], "note")}`),
         ),
       ),
       found.length > SHOWN

@@ -4,7 +4,7 @@ import { widthOf } from "./bar.js";
 import { h } from "./dom.js";
 import { colourOf } from "./roll/colours.js";
 import { inTheme } from "./theme.js";
-import { fixed, whole } from "./words.js";
+import { counted, fixed } from "./words.js";
 
 /** @import { Statistics } from "./shapes" */
 
@@ -35,7 +35,7 @@ function columnChart(label, columns, ticks, low = false) {
 export function strengthHistogram({ histogram: { edges, counts }, max }) {
   const most = Math.max(1, ...counts);
   const columns = counts.map((count, i) => ({
-    title: `activation ${fixed(edges[i])} to ${fixed(edges[i + 1])}: ${whole(count)} tokens`,
+    title: `activation ${fixed(edges[i])} to ${fixed(edges[i + 1])}: ${counted(count, "token")}`,
     bar: inTheme(
       h("span", { style: { height: count ? `max(1px, ${widthOf(Math.sqrt(count / most))})` : "0" } }),
       (theme) => colourOf(Math.min(1, Math.sqrt(edges[i] * edges[i + 1]) / (max || 1)), theme),
@@ -53,7 +53,7 @@ export function scoreHistogram(scores, bins = 20) {
   for (const score of scores) counts[Math.min(bins - 1, Math.max(0, Math.floor(score * bins)))] += 1;
   const most = Math.max(1, ...counts);
   const columns = counts.map((count, i) => ({
-    title: `score ${fixed(i / bins)} to ${fixed((i + 1) / bins)}: ${whole(count)} pairs`,
+    title: `score ${fixed(i / bins)} to ${fixed((i + 1) / bins)}: ${counted(count, "pair")}`,
     bar: h("span", { class: "filled", style: { height: widthOf(count / most) } }),
   }));
   return columnChart("How many pairs have which score", columns, ["0", "score", "1"], true);

@@ -2,12 +2,11 @@
 
 import { h } from "./dom.js";
 import { dot } from "./groups.js";
+import { agreement, conceptOf, mark, NEXT, reliabilityOf } from "./reliability.js";
 import { NEEDS_LONG } from "./words.js";
 
-/** @import { Feature, Name, Run } from "./shapes" */
+/** @import { Feature, Name, Reliability, Run } from "./shapes" */
 /** @import { Child, Help } from "./types" */
-
-const NEXT = "next token: ";
 
 /**
  * Words that stand for a latent, and whether they are a name.
@@ -40,11 +39,11 @@ export const scoreLines = (described) =>
 
 /**
  * A latent's name as a heading, as concepts with what joins them, and the reason for it or against one.
- * @param {Pick<Feature, "latent" | "live" | "name">} feature
+ * @param {Pick<Feature, "latent" | "live" | "name" | "reliability">} feature
  * @param {Pick<Run, "labelled">} run
  * @param {Help} help
  */
-export function nameHeading({ latent, live, name }, run, help) {
+export function nameHeading({ latent, live, name, reliability }, run, help) {
   if (!live) return h("h1", { tabindex: "-1" }, `Latent ${latent} never fires`);
   if (!name?.rule) {
     const why = name?.why ? sentence(name.why) : "Nothing was found that goes with it.";
@@ -55,7 +54,7 @@ export function nameHeading({ latent, live, name }, run, help) {
       h("p", { class: "muted" }, run.labelled ? why : "This run is not labelled yet."),
     );
   }
-  const rule = atoms(name);
+  const rule = atoms(name, reliability);
   return h(
     "div",
     { class: "named" },
@@ -63,11 +62,17 @@ export function nameHeading({ latent, live, name }, run, help) {
     h("h1", { tabindex: "-1", class: name.name ? null : "none" }, name.name ? rule : "No name"),
     !name.name && h("p", { class: "nearest-rule" }, "The nearest is: ", rule, help("rule", "the rule")),
     h("p", { class: "muted why" }, NEEDS_LONG[name.needs], " ", sentence(name.why)),
+    agreement(name, reliability, help),
   );
 }
 
-/** The rule with each concept marked by its group. @param {Name} name @returns {Child[]} */
-function atoms({ columns, groups, operators, rule }) {
+/**
+ * The rule with each concept marked by its group, and as an estimate where it is one.
+ * @param {Name} name
+ * @param {Reliability[]} reliability
+ * @returns {Child[]}
+ */
+function atoms({ columns, groups, operators, rule }, reliability) {
   if (!columns.length) return [rule];
   return columns.map((column, i) => {
     const next = column.startsWith(NEXT);
@@ -79,6 +84,7 @@ function atoms({ columns, groups, operators, rule }) {
         h("span", { class: "dot-with", title: groups[i] }, dot(groups[i])),
         next && h("span", { class: "next" }, NEXT),
         next ? column.slice(NEXT.length) : column,
+        mark(reliabilityOf(reliability, conceptOf(column))),
       ),
     ];
   });

@@ -1,7 +1,7 @@
 // A run in one sentence, and in numbers with plain words on each.
 
 import { h } from "./dom.js";
-import { fixed, percent, whole } from "./words.js";
+import { counted, fixed, percent } from "./words.js";
 
 /** @import { Run } from "./shapes" */
 /** @import { Help } from "./types" */
@@ -17,9 +17,9 @@ const ARCHITECTURES = {
 
 /** @param {Run} run */
 export function runInWords(run) {
-  const what = `${whole(run.d_sae)} latents of a ${ARCHITECTURES[run.architecture] ?? run.architecture} autoencoder`;
+  const what = `${counted(run.d_sae, "latent")} of a ${ARCHITECTURES[run.architecture] ?? run.architecture} autoencoder`;
   const baseline = run.token_baseline && run.token_baseline !== "none" ? " with a token baseline" : "";
-  const where = `what ${run.site} of the model computes for ${whole(run.n_tokens)} tokens of ${whole(run.n_songs)} songs`;
+  const where = `what ${run.site} of the model computes for ${counted(run.n_tokens, "token")} of ${counted(run.n_songs, "song")}`;
   return `${what}${baseline}, on ${where} (${run.dataset}).`;
 }
 
@@ -45,12 +45,12 @@ function figuresOf(run) {
     ["fvu", "Variance lost (FVU)", percent(held?.fvu), on],
     ["recovered", "Ability kept", percent(losses?.recovered_mean), losses ? `${losses.split} songs` : "not measured"],
     ["losses", "Cost to the model", fixed(losses?.over_clean, 3), losses ? "nats per token" : "not measured"],
-    ["dead", "Dead", percent(1 - run.n_live / run.d_sae), `${whole(run.d_sae - run.n_live)} latents`],
+    ["dead", "Dead", percent(1 - run.n_live / run.d_sae), counted(run.d_sae - run.n_live, "latent")],
     [
       "named",
       "Named",
       run.labelled ? percent(run.n_named / Math.max(run.n_live, 1)) : "–",
-      run.labelled ? `${whole(run.n_named)} latents` : "not labelled",
+      run.labelled ? counted(run.n_named, "latent") : "not labelled",
     ],
   ];
 }

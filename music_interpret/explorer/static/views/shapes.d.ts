@@ -26,7 +26,7 @@ export interface Roll {
   notes: Notes;
   lanes: Lane[];
   bars: number[];
-  first_bar: number;
+  bar_numbers: number[];
   bars_estimated: boolean;
   tokens: number;
 }
@@ -93,6 +93,22 @@ export interface Statistics {
   histogram: { edges: number[]; counts: number[] };
 }
 
+export interface CorpusAgreement {
+  corpus: string;
+  notes: number;
+  value: number;
+  interval: [number, number];
+}
+
+export interface Reliability {
+  concept: string;
+  measured: string;
+  measure: string;
+  short: string;
+  words: string;
+  corpora: CorpusAgreement[];
+}
+
 export interface Feature {
   latent: number;
   d_sae: number;
@@ -100,6 +116,7 @@ export interface Feature {
   name: Name | null;
   described: string;
   statistics: Statistics;
+  reliability: Reliability[];
   labels: LabelRow[];
   examples: Examples[];
   effects: Effect[];
@@ -135,6 +152,7 @@ export interface Name {
 /** Those fields of a row of labels.parquet that are shown. */
 export interface LabelRow {
   name: string;
+  concept: string;
   lag: number;
   leakage: string;
   significant: boolean;

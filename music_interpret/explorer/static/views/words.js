@@ -89,7 +89,9 @@ export function clock(seconds) {
  * @returns {(text: string) => boolean}
  */
 export function searched(search) {
-  const parts = searchable(search ?? "").split(/\s+/).filter(Boolean);
+  const parts = searchable(search ?? "")
+    .split(/\s+/)
+    .filter(Boolean);
   return (text) => {
     const plain = searchable(text);
     return parts.every((part) => plain.includes(part));

@@ -105,8 +105,9 @@ function drawBars(context, roll, geometry, colours, bottom, ratio) {
     if (x < GUTTER - 1 || x > geometry.width) return;
     withAlpha(context, 0.32, () => vertical(context, x, 2, bottom, ratio));
     const ends = step >= roll.start + geometry.steps;
-    const text = `${roll.bars_estimated && i === 0 ? "≈ " : ""}${roll.first_bar + i}`;
-    if (ends || x < free || roll.first_bar + i < 1) return;
+    const number = roll.bar_numbers[i];
+    const text = `${roll.bars_estimated && i === 0 ? "≈ " : ""}${number}`;
+    if (ends || x < free || number < 1) return;
     context.fillStyle = colours.muted;
     context.fillText(text, x + 4, RULER / 2);
     context.fillStyle = colours.text;

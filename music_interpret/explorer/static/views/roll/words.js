@@ -1,6 +1,6 @@
 // Pitches and places of a roll in words.
 
-import { number } from "../words.js";
+import { counted, number } from "../words.js";
 
 /** @import { Roll } from "../shapes" */
 
@@ -53,7 +53,7 @@ function placeOf(roll, step) {
     // Before the first line shown: the bar is taken to be as long as the one after it.
     begin -= bars.length > 1 ? bars[1] - bars[0] : Math.ceil((begin - step) / roll.resolution) * roll.resolution;
   }
-  return { bar: roll.first_bar + i, beat: (step - begin) / roll.resolution + 1 };
+  return { bar: i < 0 ? roll.bar_numbers[0] - 1 : roll.bar_numbers[i], beat: (step - begin) / roll.resolution + 1 };
 }
 
 /** @param {number} beat */
@@ -79,7 +79,7 @@ export function rollWords(roll, values) {
   const { bar: last } = placeOf(roll, Math.max(roll.end - 1, roll.start));
   const bars =
     first === null ? "" : first === last ? `, bar ${Math.max(first, 0)}` : `, bars ${Math.max(first, 0)} to ${last}`;
-  const head = `Piano roll of ${roll.name}${bars}: ${n} ${n === 1 ? "note" : "notes"}`;
+  const head = `Piano roll of ${roll.name}${bars}: ${counted(n, "note")}`;
   if (!values) return head;
   let strongest = -1;
   for (let i = 0; i < n; i += 1) if (values[i] > 0 && !(values[i] <= values[strongest])) strongest = i;

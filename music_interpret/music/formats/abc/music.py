@@ -7,7 +7,7 @@ does not end in its line makes the tune unreadable, for nobody knows where it en
 import re
 from collections.abc import Callable
 
-from music_interpret.music.formats.abc_voice import MOST_DIGITS, Head, Voice, factor, head
+from music_interpret.music.formats.abc.voice import MOST_DIGITS, Head, Voice, factor, head
 from music_interpret.music.formats.written import BrokenScore
 
 LENGTH = r"\d*(?:/\d+|/+)?"

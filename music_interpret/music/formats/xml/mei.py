@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
-from music_interpret.music.formats.column_bars import bar_number
-from music_interpret.music.formats.measures import Head, Measure, Part, ScoreInstrument, Sign
-from music_interpret.music.formats.musicxml_file import elements, score_text
-from music_interpret.music.formats.musicxml_measures import JUMP_WORDS, fifths_between, midi_pitch
-from music_interpret.music.formats.parts import written_score
 from music_interpret.music.formats.written import BrokenPiece, BrokenScore, WrittenScore
+from music_interpret.music.formats.xml.column_bars import bar_number
+from music_interpret.music.formats.xml.file import elements, score_text
+from music_interpret.music.formats.xml.measures import Head, Measure, Part, ScoreInstrument, Sign
+from music_interpret.music.formats.xml.musicxml_measures import JUMP_WORDS, fifths_between, midi_pitch
+from music_interpret.music.formats.xml.parts import written_score
 
 ALTERS = {
     **{"n": "0", "s": "1", "ns": "1", "ss": "2", "x": "2", "xs": "3", "sx": "3", "ts": "3"},

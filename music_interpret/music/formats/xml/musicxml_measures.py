@@ -14,8 +14,8 @@ import re
 from collections import Counter
 from xml.etree.ElementTree import Element
 
-from music_interpret.music.formats.measures import Head, Measure, Sign
 from music_interpret.music.formats.written import NO_SPELLING, BrokenScore
+from music_interpret.music.formats.xml.measures import Head, Measure, Sign
 
 FIFTHS = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5}
 SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}

@@ -10,11 +10,11 @@ import re
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from music_interpret.music.formats.measures import Measure, Part, ScoreInstrument
-from music_interpret.music.formats.musicxml_file import elements, score_text
-from music_interpret.music.formats.musicxml_measures import PartReader, divisions_of
-from music_interpret.music.formats.parts import written_score
 from music_interpret.music.formats.written import BrokenPiece, BrokenScore, WrittenScore
+from music_interpret.music.formats.xml.file import elements, score_text
+from music_interpret.music.formats.xml.measures import Measure, Part, ScoreInstrument
+from music_interpret.music.formats.xml.musicxml_measures import PartReader, divisions_of
+from music_interpret.music.formats.xml.parts import written_score
 from music_interpret.music.instrument_names import program_of_name
 
 DIVISIONS = re.compile(r"<divisions>([^<]*)<")

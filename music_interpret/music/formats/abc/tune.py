@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from music_interpret.music.formats.abc_bars import played_sections
-from music_interpret.music.formats.abc_fields import (
+from music_interpret.music.formats.abc.bars import played_sections
+from music_interpret.music.formats.abc.fields import (
     Macros,
     default_unit,
     key_signature,
@@ -22,8 +22,8 @@ from music_interpret.music.formats.abc_fields import (
     unit_length,
     voice_name,
 )
-from music_interpret.music.formats.abc_music import MusicReader, note_letters
-from music_interpret.music.formats.abc_voice import Settings, TooCoarse, Voice
+from music_interpret.music.formats.abc.music import MusicReader, note_letters
+from music_interpret.music.formats.abc.voice import Settings, TooCoarse, Voice
 from music_interpret.music.formats.written import NO_SPELLING, Bar, BrokenScore, Instrument, WrittenScore
 
 TICKS, MOST_TICKS, LAST_TICK = 80_640, 10**10, 2**53

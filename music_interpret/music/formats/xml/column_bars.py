@@ -7,9 +7,9 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import Any
 
-from music_interpret.music.formats.columns import Column
-from music_interpret.music.formats.measures import Part
 from music_interpret.music.formats.written import Bar
+from music_interpret.music.formats.xml.columns import Column
+from music_interpret.music.formats.xml.measures import Part
 
 
 def written_bars(columns: list[Column], parts: Sequence[Part]) -> list[Bar]:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import NamedTuple
 
-from music_interpret.music.formats.abc_bars import Barlines, sign_of
-from music_interpret.music.formats.abc_fields import (
+from music_interpret.music.formats.abc.bars import Barlines, sign_of
+from music_interpret.music.formats.abc.fields import (
     ALTERATIONS,
     FIFTHS,
     LETTERS,

@@ -11,7 +11,7 @@ from bisect import bisect
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from music_interpret.music.formats.abc_tune import FIELD, Tune, read_tune, without_comment
+from music_interpret.music.formats.abc.tune import FIELD, Tune, read_tune, without_comment
 from music_interpret.music.formats.written import BrokenPiece, BrokenScore, WrittenScore
 
 START = re.compile(r"\s*X:(?!\s*[|:\[\]])")

@@ -18,10 +18,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from music_interpret.music.formats import humdrum, kern_tokens
-from music_interpret.music.formats.humdrum import Piece, Record
-from music_interpret.music.formats.kern_bars import Layout
-from music_interpret.music.formats.kern_instruments import KEYBOARDS, Player
+from music_interpret.music.formats.kern import humdrum
+from music_interpret.music.formats.kern import tokens as kern_tokens
+from music_interpret.music.formats.kern.bars import Layout
+from music_interpret.music.formats.kern.humdrum import Piece, Record
+from music_interpret.music.formats.kern.instruments import KEYBOARDS, Player
 from music_interpret.music.formats.written import BrokenPiece, BrokenScore, Instrument, WrittenScore
 
 KERN = "**kern"

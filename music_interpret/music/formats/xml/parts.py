@@ -8,10 +8,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from music_interpret.music.formats.column_bars import written_bars
-from music_interpret.music.formats.columns import Column, columns
-from music_interpret.music.formats.measures import Head, Measure, Part, ScoreInstrument
 from music_interpret.music.formats.written import NO_SPELLING, BrokenScore, Instrument, WrittenScore
+from music_interpret.music.formats.xml.column_bars import written_bars
+from music_interpret.music.formats.xml.columns import Column, columns
+from music_interpret.music.formats.xml.measures import Head, Measure, Part, ScoreInstrument
 
 T = TypeVar("T")
 UNCHANGED = (0, 0)

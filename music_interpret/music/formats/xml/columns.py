@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from music_interpret.music.formats.measures import Measure, Part
+from music_interpret.music.formats.xml.measures import Measure, Part
 
 Metre = tuple[int, int]
 """Numerator and denominator."""

@@ -16,6 +16,8 @@ from typing import NamedTuple
 from music_interpret.music.formats.written import BrokenScore
 
 PITCH = re.compile(r"(([a-gA-G])\2*)(#+|-+)?")
+APART = re.compile(r"[a-gA-G][^#-]+(#+|-+)")
+"""An accidental with other signs between it and its letter, as in "4bb]-"."""
 LENGTH = re.compile(r"(\d{1,9})(?:%(\d{1,9}))?")
 SEMITONES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 FIFTHS = {letter: fifths - 1 for fifths, letter in enumerate("fcgdaeb")}
@@ -65,7 +67,10 @@ def parse(token: str) -> Token:
         if found and (grace or "R" in part):
             left_out.append(GRACE_NOTES if grace else UNPITCHED)
         elif found:
-            pitches.append((part, found[0]))
+            letters, letter, accidental = found[0]
+            if not accidental and len(found) == 1 and (apart := APART.search(part)):
+                accidental = apart[1]
+            pitches.append((part, (letters, letter, accidental)))
     if pitches and quarters is None:
         raise BrokenScore(f'"{token[:40]}" is a note without a length; expected a number, as in "4c"')
     return Token([_head(part, pitch) for part, pitch in pitches], left_out, quarters)

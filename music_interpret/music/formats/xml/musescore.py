@@ -15,10 +15,10 @@ from itertools import accumulate, islice
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from music_interpret.music.formats.measures import Head, Measure, Part, ScoreInstrument, Sign
-from music_interpret.music.formats.musicxml_file import elements, score_text
-from music_interpret.music.formats.parts import written_score
 from music_interpret.music.formats.written import BrokenPiece, BrokenScore, WrittenScore
+from music_interpret.music.formats.xml.file import elements, score_text
+from music_interpret.music.formats.xml.measures import Head, Measure, Part, ScoreInstrument, Sign
+from music_interpret.music.formats.xml.parts import written_score
 
 WHOLES = {
     **{"long": Fraction(4), "breve": Fraction(2), "whole": Fraction(1), "half": Fraction(1, 2)},

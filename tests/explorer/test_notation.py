@@ -1,6 +1,6 @@
 import numpy as np
 
-from music_interpret.explorer.spelled_notes import spelling_of
+from music_interpret.explorer.notation import Notation, notations_of, spelling_of
 from music_interpret.music.dataset import Dataset
 from music_interpret.music.songs import Songs
 
@@ -17,6 +17,8 @@ def test_notes_are_spelled_as_the_data_set_says_and_estimated_where_it_does_not(
     read = notes[:3].copy()
     read[:, 3:] = 6, 1
     songs = Songs.of([read, read], 12, names=["a", "b"])
-    estimated = spelling_of(songs, None)
-    assert spelling_of(songs, dataset).tolist() == [12, 10, -5, *estimated[3:].tolist()]
+    estimated = spelling_of(songs, [None, None])
+    known = [notations_of(dataset)(name) for name in songs.names]
+    assert known[1] is None and isinstance(known[0], Notation)
+    assert spelling_of(songs, known).tolist() == [12, 10, -5, *estimated[3:].tolist()]
     assert estimated[:3].tolist() == estimated[3:].tolist()

@@ -1,0 +1,1 @@
+"""Scores in XML, MusicXML, MEI and MuseScore: parts of measures that begin together."""
