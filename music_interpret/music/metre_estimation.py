@@ -1,30 +1,31 @@
 """Estimates of the metres of songs for which no score says them: where bars begin and how long they are, with changes.
 
-A network (`metre_network.py`) says of each sixteenth how much speaks for bars of each length, and for a downbeat. The
+Networks (`metre_network.py`) say of each sixteenth how much speaks for bars of each length, and for a downbeat. The
 estimate is the sequence of bars that the most speaks for (Viterbi). Its states are hypotheses, a bar's length and the
 sixteenth on which its bars begin; in each quarter note a song stays with its hypothesis, or changes at a cost to one
 that has a downbeat there (so do Krebs, Böck & Widmer, An efficient state-space model for joint tempo and meter
 tracking, ISMIR 2015, with tempi). Thus a short bar, or a new metre, begins a new stretch.
 
-The network saw every second song of some corpora. Downbeats note by note (Matthews correlation, MCC), fraction of notes
-in bars of the right length, and of these shifted ones, and songs in which every downbeat is right, in percent; before:
-one metre and one phase a song, from 2/4 to 4/4 and 6/8. Nothing was fitted on the first five, and on others not on
-these songs:
+The networks saw every second song of some corpora. Downbeats note by note (Matthews correlation, MCC), fraction of notes
+in bars of the right length, and of these shifted ones, and songs in which every downbeat is right, in percent; "one":
+the first network alone. Nothing was fitted on the first five, and on others not on these songs, but for the first
+network on some (docs/benchmarks.md):
 
-| corpus | songs | MCC before | MCC | length | phase wrong | songs before | songs |
+| corpus | songs | MCC one | MCC | length | phase wrong | songs one | songs |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
-| ABC: Beethoven quartets | 70 | .62 | .87 | 89 | 6 | 40 | 57 |
-| Corelli trio sonatas | 149 | .54 | .72 | 62 | 9 | 51 | 56 |
-| Mozart piano sonatas | 54 | .66 | .93 | 83 | 0 | 50 | 74 |
-| ASAP: piano music, MIDI of scores | 235 | .52 | .76 | 67 | 10 | 28 | 37 |
-| essenFolksong | 2,427 | .69 | .70 | 72 | 10 | 62 | 59 |
-| Lieder | 498 | .67 | .87 | 82 | 3 | 50 | 67 |
-| quartets | 23 | .38 | .88 | 77 | 2 | 4 | 13 |
-| Bach chorales | 205 | .86 | .94 | 92 | 1 | 88 | 95 |
-| ryansMammoth | 250 | .68 | .87 | 96 | 9 | 63 | 80 |
-| airdsAirs | 588 | .75 | .87 | 86 | 5 | 57 | 73 |
-| monteverdi | 24 | .91 | .99 | 99 | 0 | 92 | 96 |
-| palestrina | 50 | .57 | .98 | 98 | 0 | 0 | 96 |
+| ABC: Beethoven quartets | 70 | .87 | .89 | 91 | 5 | 57 | 64 |
+| Corelli trio sonatas | 149 | .72 | .74 | 62 | 8 | 56 | 58 |
+| Mozart piano sonatas | 54 | .93 | .93 | 83 | 0 | 74 | 74 |
+| ASAP: piano music, MIDI of scores | 235 | .76 | .78 | 69 | 8 | 37 | 40 |
+| essenFolksong | 3,657 | .67 | .73 | 76 | 10 | 56 | 64 |
+| Lieder | 698 | .89 | .90 | 85 | 2 | 68 | 71 |
+| quartets | 47 | .82 | .84 | 74 | 3 | 4 | 8 |
+| Bach chorales | 205 | .95 | .96 | 92 | 1 | 95 | 95 |
+| ryansMammoth | 529 | .88 | .92 | 98 | 6 | 81 | 85 |
+| airdsAirs | 589 | .91 | .90 | 87 | 2 | 81 | 82 |
+| oneills1850 | 1,004 | .87 | .93 | 97 | 4 | 77 | 83 |
+| monteverdi | 24 | .99 | .99 | 98 | 0 | 92 | 88 |
+| palestrina | 200 | .92 | .96 | 99 | 2 | 89 | 96 |
 
 Performed MIDI that is not on the grid gets nothing sensible: MCC .01 on 53 performances of ASAP, read at their nominal
 tempo. Where downbeats matter, time signatures are better.
@@ -108,7 +109,7 @@ def _estimate(notes: np.ndarray, first_note: np.ndarray, resolution: int) -> tup
 def stretches(opinion: Opinion, frames: Frames) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Song, a downbeat as a frame from the song's first, and number of the signature of each stretch of one metre.
 
-    Of the signatures whose bars are as long the one that the network says most for wins.
+    Of the signatures whose bars are as long the one that the networks say most for wins.
     """
     course = _most_likely(opinion, frames)
     song, quarter = np.nonzero(course.begins.T & (frames.length > 0)[:, None])
