@@ -6,10 +6,10 @@ sixteenth on which its bars begin; in each quarter note a song stays with its hy
 that has a downbeat there (so do Krebs, Böck & Widmer, An efficient state-space model for joint tempo and meter
 tracking, ISMIR 2015, with tempi). Thus a short bar, or a new metre, begins a new stretch.
 
-The networks saw every second song of some corpora. Downbeats note by note (Matthews correlation, MCC), fraction of notes
-in bars of the right length, and of these shifted ones, and songs in which every downbeat is right, in percent; "one":
-the first network alone. Nothing was fitted on the first five, and on others not on these songs, but for the first
-network on some (docs/benchmarks.md):
+The networks saw every second song of some corpora. Downbeats note by note (Matthews correlation, MCC), fraction of
+notes in bars of the right length, and of these shifted ones, and songs in which every downbeat is right, in percent;
+"one": the first network alone. Nothing was fitted on the first five, and on others not on these songs, but for the
+first network on some (docs/benchmarks.md):
 
 | corpus | songs | MCC one | MCC | length | phase wrong | songs one | songs |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
