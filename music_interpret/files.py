@@ -124,6 +124,32 @@ def write_array(path: Path, array: Any) -> None:
         np.save(file, array, allow_pickle=False)
 
 
+def read_array(path: Path, what: str, shape: str) -> Any:
+    """Read a NumPy array from .npy, and no pickle.
+
+    Args:
+        path: of the file.
+        what: kind of file, such as "note", for messages.
+        shape: expected, in words.
+
+    Raises:
+        InputError: it is missing or damaged, or holds something else.
+    """
+    import numpy as np
+
+    try:
+        array = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise InputError(f"missing {what} file {path}") from None
+    except (ValueError, EOFError) as error:
+        # NumPy takes whatever is no array for a pickle, and advises how to run it.
+        reason = "it holds no array of numbers" if "pickle" in str(error) else str(error)
+        raise InputError(f"{path} is not a readable {what} file ({reason})") from None
+    if not isinstance(array, np.ndarray):
+        raise InputError(f"{path} holds several arrays; expected one array of shape {shape}")
+    return array
+
+
 def read_json(path: Path) -> Any:
     """Read JSON; a missing or broken file is an InputError that names it."""
     try:

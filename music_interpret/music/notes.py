@@ -12,6 +12,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from music_interpret.errors import InputError
+from music_interpret.files import read_array
 
 COLUMNS = ("beat", "position", "pitch", "duration", "program")
 BEAT, POSITION, PITCH, DURATION, PROGRAM = range(5)
@@ -51,21 +52,18 @@ def sort_notes(notes: np.ndarray) -> np.ndarray:
 
 def read_notes(path: Path, resolution: int) -> np.ndarray:
     """Read and validate one song's notes from `.npy` or `.csv`; shape (n_notes, 5), int64."""
+    notes = _read_csv(path) if path.suffix == ".csv" else read_array(path, "note", "(n_notes, 5)")
+    return validate_notes(notes, str(path), resolution)
+
+
+def _read_csv(path: Path) -> np.ndarray:
     try:
-        if path.suffix == ".csv":
-            with open(path, encoding="utf-8") as file:
-                header = file.readline().strip().split(",")
-                if tuple(header) != COLUMNS:
-                    raise InputError(f"{path} starts with {','.join(header)!r}; expected {','.join(COLUMNS)!r}")
-                notes = np.loadtxt(file, delimiter=",", dtype=np.int64, ndmin=2).reshape(-1, len(COLUMNS))
-        else:
-            notes = np.load(path, allow_pickle=False)
+        with open(path, encoding="utf-8") as file:
+            header = file.readline().strip().split(",")
+            if tuple(header) != COLUMNS:
+                raise InputError(f"{path} starts with {','.join(header)!r}; expected {','.join(COLUMNS)!r}")
+            return np.loadtxt(file, delimiter=",", dtype=np.int64, ndmin=2).reshape(-1, len(COLUMNS))
     except FileNotFoundError:
         raise InputError(f"missing note file {path}") from None
-    except (ValueError, EOFError) as error:
-        # NumPy takes whatever is no array for a pickle, and advises how to run it.
-        reason = "it holds no array of numbers" if "pickle" in str(error) else str(error)
-        raise InputError(f"{path} is not a readable note file ({reason})") from None
-    if not isinstance(notes, np.ndarray):
-        raise InputError(f"{path} holds several arrays; expected one array of shape (n_notes, 5)")
-    return validate_notes(notes, str(path), resolution)
+    except ValueError as error:
+        raise InputError(f"{path} is not a readable note file ({error})") from None

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from music_interpret.errors import InputError
+from music_interpret.files import read_array
 from music_interpret.music.notes import PITCH
 
 LETTERS = ("F", "C", "G", "D", "A", "E", "B")
@@ -73,16 +74,7 @@ def read_spelling(path: Path, notes: np.ndarray) -> np.ndarray:
     Raises:
         InputError: the file is damaged, or does not fit the notes.
     """
-    try:
-        spelling = np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise InputError(f"missing spelling file {path}") from None
-    except (ValueError, EOFError) as error:
-        reason = "it holds no array of numbers" if "pickle" in str(error) else str(error)
-        raise InputError(f"{path} is not a readable spelling file ({reason})") from None
-    if not isinstance(spelling, np.ndarray):
-        raise InputError(f"{path} holds several arrays; expected one array of shape (n_notes,)")
-    return validate_spelling(spelling, notes, str(path))
+    return validate_spelling(read_array(path, "spelling", "(n_notes,)"), notes, str(path))
 
 
 def validate_spelling(spelling: np.ndarray, notes: np.ndarray, name: str) -> np.ndarray:
