@@ -33,6 +33,7 @@ def bars_of(lengths: str, numbers: list[int | None] | None = None) -> list[Score
         ("1@4/4 4 3 1 4", [(-12, 4, 4)]),  # a repeat divides a bar
         ("4@4/4 1 1 2 4", [(0, 4, 4)]),  # two repeats do
         ("4@4/4 2 4 4", [(0, 4, 4), (24, 4, 4)]),  # a short bar
+        ("4@4/4 1 2 4 4", [(0, 4, 4), (20, 4, 4), (28, 4, 4)]),  # two short bars, which make no whole one
         ("4@4/4 5 4 4", [(0, 4, 4), (36, 4, 4)]),  # a long one
         ("4@4/4 3@3/4 3", [(0, 4, 4), (16, 3, 4)]),
         ("4@4/4 3 1@3/4 3 3", [(0, 4, 4), (32, 3, 4)]),  # an upbeat in the next metre ends a bar of this one
